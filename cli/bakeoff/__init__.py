@@ -1,0 +1,1 @@
+"""The command line of Bakeoff and the local stand-in for AWS."""

@@ -1,0 +1,1 @@
+"""Turns a registered ONNX model into predictions."""
