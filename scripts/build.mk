@@ -1,0 +1,27 @@
+# Building what is deployed, and running it; `make build ARCHITECTURE=arm64` builds for Graviton.
+PYTHON ?= python3
+ARCHITECTURE ?= x86_64
+SAM := .venv-sam/bin/sam
+
+.PHONY: build validate build-environments
+
+build: .venv-sam/installed
+	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build --no-cached --parameter-overrides Architecture=$(ARCHITECTURE)
+	.venv-sam/bin/python scripts/artefact_sizes.py
+
+validate: .venv-sam/installed
+	$(SAM) validate --lint
+
+build-environments: .venv-sam/installed .venv-lambda/installed
+
+# SAM brings many packages in narrow ranges, so it gets an environment of its own.
+.venv-sam/installed: scripts/sam-requirements.txt
+	$(PYTHON) -m venv .venv-sam
+	.venv-sam/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
+# Stands for the Lambda runtime: its Python, its interface client and the AWS SDK, and nothing else.
+.venv-lambda/installed: scripts/runtime-requirements.txt scripts/lambda_python.py
+	interpreter=$$($(PYTHON) scripts/lambda_python.py) && "$$interpreter" -m venv --clear .venv-lambda
+	.venv-lambda/bin/python -m pip install --quiet --requirement $<
+	touch $@
