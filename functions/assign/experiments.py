@@ -1,0 +1,109 @@
+"""Lambda entry point: the management of experiments (/ab_test/experiments), with its documentation at /docs."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from fastapi import Depends, FastAPI, Path, Query, Request
+
+from bakeoff_core.clock import utc_now
+from bakeoff_core.errors import InvalidInput
+from bakeoff_core.experiments.lifecycle import Action
+from bakeoff_core.experiments.management import ExperimentManager
+from bakeoff_core.experiments.model import Experiment, ExperimentDefinition
+from bakeoff_core.http import parse_json
+from bakeoff_core.http.fastapi_app import create_app, lambda_handler
+from bakeoff_core.settings import Settings
+from bakeoff_core.stores.aws import table
+from bakeoff_core.stores.experiments import DynamoExperimentStore
+from bakeoff_core.stores.models import DynamoModelRegistry
+from bakeoff_core.telemetry import logger
+from bakeoff_core.validation import NAME_PATTERN
+
+Name = Annotated[str, Path(pattern=NAME_PATTERN)]
+
+
+async def _document(request: Request) -> dict[str, Any]:
+    document = parse_json(await request.body())
+    if not isinstance(document, dict):
+        raise InvalidInput.of("body", "must be a JSON object")
+    return document
+
+
+# The body is validated by the manager, whose errors name the field; the schema is for the documentation.
+Document = Annotated[dict[str, Any], Depends(_document)]
+_DOCUMENTED_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": ExperimentDefinition.model_json_schema()}},
+    }
+}
+
+
+def _actor(request: Request) -> str:
+    event = request.scope.get("aws.event", {})
+    authorizer = event.get("requestContext", {}).get("authorizer", {}).get("lambda") or {}
+    return str(authorizer.get("key_id", "anonymous"))
+
+
+Actor = Annotated[str, Depends(_actor)]
+
+
+def build_app(manager: ExperimentManager) -> FastAPI:
+    """Make the routes.
+
+    Args:
+        manager: Does what they ask for.
+    """
+    app = create_app("Bakeoff experiments")
+
+    @app.get("/ab_test/experiments")
+    async def list_experiments() -> list[Experiment]:
+        return manager.list()
+
+    @app.post("/ab_test/experiments", status_code=201, openapi_extra=_DOCUMENTED_BODY)
+    async def create_experiment(document: Document, actor: Actor) -> Experiment:
+        return manager.create(document, actor)
+
+    @app.get("/ab_test/experiments/{name}")
+    async def read_experiment(name: Name) -> Experiment:
+        return manager.get(name)
+
+    @app.put("/ab_test/experiments/{name}", openapi_extra=_DOCUMENTED_BODY)
+    async def change_experiment(
+        name: Name, document: Document, actor: Actor, *, new_version: Annotated[bool, Query()] = False
+    ) -> Experiment:
+        return manager.change(name, document, actor, new_version=new_version)
+
+    @app.delete("/ab_test/experiments/{name}")
+    async def archive_experiment(name: Name, actor: Actor) -> Experiment:
+        return manager.archive(name, actor)
+
+    for action in ("start", "pause", "resume", "stop", "complete"):
+        _add_action(app, manager, action)
+
+    return app
+
+
+def _add_action(app: FastAPI, manager: ExperimentManager, action: Action) -> None:
+    @app.post(f"/ab_test/experiments/{{name}}/{action}", name=f"{action}_experiment")
+    async def move_experiment(name: Name, actor: Actor) -> Experiment:
+        return manager.move(name, action, actor)
+
+
+def _build_app(settings: Settings) -> FastAPI:
+    manager = ExperimentManager(
+        DynamoExperimentStore(table(settings.experiments_table)),
+        DynamoModelRegistry(table(settings.models_table)),
+        utc_now,
+    )
+    return build_app(manager)
+
+
+_handler = lambda_handler(_build_app(Settings.from_environment()))
+
+
+@logger.inject_lambda_context
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a request from API Gateway or a function URL."""
+    return _handler(event, context)

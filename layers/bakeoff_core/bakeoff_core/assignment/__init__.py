@@ -1,0 +1,1 @@
+"""Which group a unit gets, and why."""

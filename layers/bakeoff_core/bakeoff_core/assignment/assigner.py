@@ -1,0 +1,161 @@
+"""Assigning: the checks that decide whether a unit takes part, and in which group."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from itertools import accumulate
+from typing import Any, Literal, Protocol
+
+from bakeoff_core.assignment.bucketing import bucket
+from bakeoff_core.clock import Clock
+from bakeoff_core.experiments.model import Experiment, Group
+
+Reason = Literal["split", "not_running", "not_started", "ended", "not_targeted", "not_sampled", "other_namespace"]
+
+
+class Experiments(Protocol):
+    """Where experiments are read from."""
+
+    def get(self, name: str) -> Experiment:
+        """Read one experiment. Raises ExperimentNotFound."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The group that a unit got, or why it got none."""
+
+    experiment: Experiment
+    unit: str
+    reason: Reason
+    group: Group | None = None
+
+    @property
+    def assigned(self) -> bool:
+        """Whether the unit takes part."""
+        return self.group is not None
+
+    @property
+    def propensity(self) -> float | None:
+        """The probability with which a unit of the experiment gets this group, in (0, 1]."""
+        return None if self.group is None else self.experiment.shares[self.group.name]
+
+    @property
+    def assignment_id(self) -> str | None:
+        """The same id for the same unit under the same configuration version."""
+        if self.group is None:
+            return None
+        key = "\x1f".join((self.experiment.name, str(self.experiment.config_version), self.unit))
+        return blake2b(key.encode(), digest_size=16).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """Answer as `POST /ab_test/assign` does."""
+        group = self.group
+        return {
+            "experiment_name": self.experiment.name,
+            "assigned": self.assigned,
+            "reason": self.reason,
+            "group_name": group.name if group else None,
+            "assignment_id": self.assignment_id,
+            "model_name": group.model_name if group else None,
+            "model_version": group.model_version if group else None,
+            "parameters": group.parameters if group else {},
+            "propensity": self.propensity,
+            "config_version": self.experiment.config_version,
+        }
+
+
+class Assigner:
+    """Assigns units to groups by the experiment's present configuration.
+
+    Args:
+        experiments: Where configurations are read.
+        clock: The time, for the experiment's window.
+    """
+
+    def __init__(self, experiments: Experiments, clock: Clock) -> None:
+        self._experiments = experiments
+        self._clock = clock
+
+    def assign(self, experiment_name: str, unit: str, context: Mapping[str, Any]) -> Assignment:
+        """Assign a unit; the context decides whether it takes part, never the group.
+
+        Args:
+            experiment_name: The experiment.
+            unit: The unit's id.
+            context: Attributes for the experiment's targeting.
+
+        Raises:
+            ExperimentNotFound: There is no such experiment.
+        """
+        experiment = self._experiments.get(experiment_name)
+        return decide(experiment, unit, context, self._clock())
+
+
+def decide(experiment: Experiment, unit: str, context: Mapping[str, Any], now: datetime) -> Assignment:
+    """Run the checks in their order and choose the group of a unit that passes them all.
+
+    Args:
+        experiment: The configuration.
+        unit: The unit's id.
+        context: Attributes for the targeting.
+        now: The time of the decision.
+    """
+    for reason, keeps_out in _CHECKS:
+        if keeps_out(experiment, unit, context, now):
+            return Assignment(experiment, unit, reason)
+    return Assignment(experiment, unit, "split", choose_group(experiment, unit))
+
+
+def choose_group(experiment: Experiment, unit: str) -> Group:
+    """Choose a unit's group from the hash alone: no state, no context.
+
+    The unit's point on [0, 1) is looked up in the cumulative shares of the groups; the last group
+    with a share ends at exactly 1.
+    """
+    point = bucket(experiment.salt, "group", unit)
+    drawn = [group for group in experiment.groups if group.weight > 0]
+    bounds = accumulate(experiment.shares[group.name] for group in drawn)
+    return next((group for group, bound in zip(drawn, bounds, strict=True) if point < bound), drawn[-1])
+
+
+def _not_running(experiment: Experiment, _unit: str, _context: Mapping[str, Any], _now: datetime) -> bool:
+    return experiment.status != "running"
+
+
+def _not_started(experiment: Experiment, _unit: str, _context: Mapping[str, Any], now: datetime) -> bool:
+    return experiment.start_time is not None and now < experiment.start_time
+
+
+def _ended(experiment: Experiment, _unit: str, _context: Mapping[str, Any], now: datetime) -> bool:
+    return experiment.end_time is not None and now >= experiment.end_time
+
+
+def _not_targeted(experiment: Experiment, unit: str, context: Mapping[str, Any], _now: datetime) -> bool:
+    if experiment.targeted_units is not None and unit not in experiment.targeted_units:
+        return True
+    return not experiment.condition(context)
+
+
+def _other_namespace(experiment: Experiment, unit: str, _context: Mapping[str, Any], _now: datetime) -> bool:
+    namespace = experiment.namespace
+    if namespace is None:
+        return False
+    return not namespace.range_start <= bucket(namespace.name, "namespace", unit) < namespace.range_end
+
+
+def _not_sampled(experiment: Experiment, unit: str, _context: Mapping[str, Any], _now: datetime) -> bool:
+    return bucket(experiment.salt, "sampling", unit) >= experiment.sample_rate
+
+
+_Check = Callable[[Experiment, str, Mapping[str, Any], datetime], bool]
+
+_CHECKS: tuple[tuple[Reason, _Check], ...] = (
+    ("not_running", _not_running),
+    ("not_started", _not_started),
+    ("ended", _ended),
+    ("not_targeted", _not_targeted),
+    ("other_namespace", _other_namespace),
+    ("not_sampled", _not_sampled),
+)

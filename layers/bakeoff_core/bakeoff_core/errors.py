@@ -1,0 +1,121 @@
+"""What can go wrong in the domain, said so that a caller may read it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class BakeoffError(Exception):
+    """A failure whose text is fit for the caller: it names no path, class or secret."""
+
+
+class NotFound(BakeoffError):
+    """What was asked for does not exist."""
+
+
+class ExperimentNotFound(NotFound):
+    """No experiment has that name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"experiment_name: no experiment is called {name!r}")
+
+
+class ModelNotFound(NotFound):
+    """No model has that name, or none that version or alias."""
+
+    def __init__(self, name: str, version: str | None = None) -> None:
+        wanted = repr(name) if version is None else f"{name!r} with version or alias {version!r}"
+        super().__init__(f"model_name: no model {wanted} is registered")
+
+
+class ReportNotFound(NotFound):
+    """No report has that id, or it has no such file."""
+
+
+class Conflict(BakeoffError):
+    """The request is well formed, but the present state forbids it."""
+
+
+class ExperimentExists(Conflict):
+    """An experiment of that name exists already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"name: an experiment called {name!r} exists already")
+
+
+class VersionConflict(Conflict):
+    """Somebody else changed the experiment since it was read."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"experiment {name!r} was changed by somebody else in the meantime: read it again and repeat")
+
+
+class IllegalTransition(Conflict):
+    """The lifecycle does not lead from the present status to the one asked for."""
+
+
+class ChangeRefused(Conflict):
+    """The change would spoil data that a running experiment has collected."""
+
+
+class ModelVersionExists(Conflict):
+    """That version is registered already, with other bytes."""
+
+    def __init__(self, name: str, version: str) -> None:
+        super().__init__(f"model {name}:{version} is registered already and a version never changes: publish a new one")
+
+
+class ModelInUse(Conflict):
+    """A running experiment uses the model version."""
+
+
+class NoModelInExperiment(Conflict):
+    """The experiment's groups name no model, so there is nothing to predict with."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the groups of experiment {name!r} name no model: ask POST /ab_test/assign for the group")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field that is wrong, and why."""
+
+    loc: str
+    msg: str
+
+    def __str__(self) -> str:
+        return f"{self.loc}: {self.msg}" if self.loc else self.msg
+
+
+class InvalidInput(BakeoffError):
+    """The request is wrong in one or more of its fields."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(map(str, errors)))
+        self.errors = tuple(errors)
+
+    @classmethod
+    def of(cls, loc: str, msg: str) -> "InvalidInput":
+        """Make the error for a single field."""
+        return cls([FieldError(loc, msg)])
+
+
+class PayloadTooLarge(BakeoffError):
+    """The request is larger than is accepted."""
+
+
+class Unavailable(BakeoffError):
+    """The request is right, but cannot be served now; trying again later may help."""
+
+
+class ModelUnavailable(Unavailable):
+    """A registered model version cannot be used."""
+
+    def __init__(self, model_key: str, reason: str) -> None:
+        super().__init__(f"model {model_key} is unavailable: {reason}")
+
+
+class DependencyUnavailable(Unavailable):
+    """A service that Bakeoff stands on does not answer."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is unavailable at the moment")

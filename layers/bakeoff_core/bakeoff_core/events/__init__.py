@@ -1,0 +1,1 @@
+"""What units met and did, from the request to the stream."""

@@ -1,0 +1,108 @@
+"""Taking events in: each is checked by itself, and the caller learns what became of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from bakeoff_core.clock import Clock
+from bakeoff_core.errors import DependencyUnavailable, FieldError, InvalidInput, PayloadTooLarge
+from bakeoff_core.events.ids import time_ordered_id
+from bakeoff_core.events.model import Event, EventRequest
+from bakeoff_core.stores.streams import MAX_RECORD_BYTES, EventSink
+from bakeoff_core.validation import field_errors
+
+MAX_EVENTS_A_REQUEST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one event of a request."""
+
+    index: int
+    event_id: str | None
+    errors: tuple[FieldError, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Answer as `POST /ab_test/events` does."""
+        if not self.errors:
+            return {"index": self.index, "event_id": self.event_id, "status": "accepted"}
+        return {
+            "index": self.index,
+            "event_id": self.event_id,
+            "status": "rejected",
+            "errors": [{"loc": error.loc, "msg": error.msg} for error in self.errors],
+        }
+
+
+class EventIntake:
+    """Checks reported events and puts them on the stream.
+
+    Args:
+        stream: Where events go.
+        clock: The time of arrival.
+        new_id: Makes the id of an event whose caller gave none.
+    """
+
+    def __init__(self, stream: EventSink, clock: Clock, new_id: Callable[[datetime], str] = time_ordered_id) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._new_id = new_id
+
+    def accept(self, reports: Sequence[Any]) -> list[Outcome]:
+        """Take every event that is right and that the stream takes.
+
+        Args:
+            reports: Up to 500 events, as parsed from JSON and not validated.
+
+        Returns:
+            One outcome an event, in their order.
+
+        Raises:
+            InvalidInput: There are no events, or none of them is right.
+            PayloadTooLarge: There are more than 500.
+            DependencyUnavailable: The stream took none of them.
+        """
+        if not reports:
+            raise InvalidInput.of("", "must hold at least one event")
+        if len(reports) > MAX_EVENTS_A_REQUEST:
+            raise PayloadTooLarge(f"must hold {MAX_EVENTS_A_REQUEST} events at most, got {len(reports)}")
+        now = self._clock()
+        checked = [self._check(report, now) for report in reports]
+        events = {index: event for index, event in enumerate(checked) if isinstance(event, Event)}
+        if not events:
+            raise InvalidInput([_at(index, error) for index, errors in enumerate(checked) for error in _errors(errors)])
+        refused = {id(event) for event in self._stream.put(list(events.values()))}
+        if len(refused) == len(events):
+            raise DependencyUnavailable("the event stream")
+        return [self._outcome(index, result, refused) for index, result in enumerate(checked)]
+
+    def _check(self, report: Any, now: datetime) -> Event | tuple[FieldError, ...]:
+        try:
+            event = EventRequest.model_validate(report).to_event(self._new_id(now), now)
+        except ValidationError as error:
+            return tuple(field_errors(error))
+        if len(event.to_line()) > MAX_RECORD_BYTES - 1_024:
+            return (FieldError("metadata", "makes the event larger than 1 MiB"),)
+        return event
+
+    def _outcome(self, index: int, result: Event | tuple[FieldError, ...], refused: set[int]) -> Outcome:
+        if not isinstance(result, Event):
+            return Outcome(index, None, result)
+        if id(result) in refused:
+            return Outcome(
+                index,
+                result.event_id,
+                (FieldError("", "the event stream refused it: send it again with the same event_id"),),
+            )
+        return Outcome(index, result.event_id)
+
+
+def _errors(result: Event | tuple[FieldError, ...]) -> tuple[FieldError, ...]:
+    return () if isinstance(result, Event) else result
+
+
+def _at(index: int, error: FieldError) -> FieldError:
+    return FieldError(f"[{index}].{error.loc}" if error.loc else f"[{index}]", error.msg)

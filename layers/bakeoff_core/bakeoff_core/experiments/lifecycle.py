@@ -1,0 +1,31 @@
+"""The life of an experiment: draft, running, paused, stopped or completed."""
+
+from typing import Literal
+
+from bakeoff_core.errors import IllegalTransition
+from bakeoff_core.experiments.model import Experiment, Status
+
+Action = Literal["start", "pause", "resume", "stop", "complete"]
+
+_TRANSITIONS: dict[Action, tuple[frozenset[Status], Status]] = {
+    "start": (frozenset({"draft"}), "running"),
+    "pause": (frozenset({"running"}), "paused"),
+    "resume": (frozenset({"paused"}), "running"),
+    "stop": (frozenset({"running", "paused"}), "stopped"),
+    "complete": (frozenset({"running", "paused"}), "completed"),
+}
+
+
+def next_status(experiment: Experiment, action: Action) -> Status:
+    """Say where an action leads.
+
+    Raises:
+        IllegalTransition: The action does not start from the experiment's present status.
+    """
+    allowed, target = _TRANSITIONS[action]
+    if experiment.status not in allowed:
+        raise IllegalTransition(
+            f"status: cannot {action} an experiment that is {experiment.status}, only one that is "
+            f"{' or '.join(sorted(allowed))}"
+        )
+    return target

@@ -1,0 +1,217 @@
+"""An experiment as its owners write it down."""
+
+from datetime import datetime
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from bakeoff_core.assignment.targeting import Condition, compile_condition
+from bakeoff_core.validation import FiniteJson, Name, UnitId
+
+Status = Literal["draft", "running", "paused", "stopped", "completed"]
+Algorithm = Literal["random", "hash_based", "weighted", "bandit", "custom"]
+MetricKind = Literal["conversion", "mean"]
+Direction = Literal["increase", "decrease"]
+Role = Literal["primary", "secondary", "guardrail"]
+
+_CONVERSION_SUFFIX = "_rate"
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Group(_Document):
+    """One arm of an experiment."""
+
+    name: Name
+    weight: FiniteFloat = Field(ge=0, le=1e9)
+    model_name: Name | None = None
+    model_version: Name | None = None
+    parameters: dict[str, FiniteJson] = {}
+    description: str = ""
+    control: bool = False
+
+    @model_validator(mode="after")
+    def _version_of_a_model(self) -> Self:
+        if self.model_version is not None and self.model_name is None:
+            raise ValueError("model_version needs a model_name")
+        return self
+
+
+class Metric(_Document):
+    """A number per unit, made from its events.
+
+    A `conversion` is 1 for a unit with at least one event of `event_type`, else 0. A `mean` is the sum
+    over a unit's events: of `event_value` where no `field` is named, else of the number that the
+    events' metadata holds under `field`. With a `field` and no `event_type` it is, besides, the
+    `event_value` of events of that very type. A unit without such events counts as 0.
+    """
+
+    name: Name
+    kind: MetricKind
+    event_type: Name | None = None
+    field: str | None = Field(default=None, min_length=1)
+    direction: Direction = "increase"
+    role: Role = "secondary"
+
+    @model_validator(mode="after")
+    def _enough_to_compute(self) -> Self:
+        if self.kind == "conversion" and self.event_type is None:
+            raise ValueError("a conversion needs an event_type")
+        if self.kind == "conversion" and self.field is not None:
+            raise ValueError("a conversion takes no field")
+        if self.kind == "mean" and self.event_type is None and self.field is None:
+            raise ValueError("a mean needs an event_type, a field, or both")
+        return self
+
+    @classmethod
+    def by_convention(cls, name: str) -> "Metric":
+        """Resolve a bare name: `x_rate` is conversion on x, any other the mean of that value or field."""
+        event_type = name.removesuffix(_CONVERSION_SUFFIX)
+        if event_type and event_type != name:
+            return cls(name=name, kind="conversion", event_type=event_type)
+        return cls(name=name, kind="mean", field=name)
+
+
+class Namespace(_Document):
+    """A share of the users that experiments divide among themselves, so that none is in two of them."""
+
+    name: Name
+    range_start: FiniteFloat = Field(ge=0, le=1)
+    range_end: FiniteFloat = Field(ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if self.range_start >= self.range_end:
+            raise ValueError("range_start must be below range_end")
+        return self
+
+
+def _metric(value: Any) -> Any:
+    return Metric.by_convention(value) if isinstance(value, str) else value
+
+
+class ExperimentDefinition(_Document):
+    """What a caller decides about an experiment."""
+
+    name: Name
+    description: str = ""
+    start_time: AwareDatetime | None = None
+    end_time: AwareDatetime | None = None
+    groups: tuple[Group, ...] = Field(min_length=2)
+    assignment_algorithm: Algorithm = "hash_based"
+    target_users: tuple[UnitId, ...] | None = None
+    targeting: dict[str, FiniteJson] = {}
+    sample_rate: FiniteFloat = Field(default=1, ge=0, le=1)
+    namespace: Namespace | None = None
+    metrics: tuple[Annotated[Metric, BeforeValidator(_metric)], ...] = ()
+    hypotheses: tuple[str, ...] = ()
+    salt: str = Field(default="", max_length=256, validate_default=True)
+
+    @field_validator("groups")
+    @classmethod
+    def _groups_can_be_drawn(cls, groups: tuple[Group, ...]) -> tuple[Group, ...]:
+        names = [group.name for group in groups]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"group names must be unique, found twice: {', '.join(twice)}")
+        if not any(group.weight > 0 for group in groups):
+            raise ValueError("at least one weight must be above 0")
+        if sum(group.control for group in groups) > 1:
+            raise ValueError("at most one group may be marked control")
+        return groups
+
+    @field_validator("metrics")
+    @classmethod
+    def _one_primary_metric(cls, metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
+        names = [metric.name for metric in metrics]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"metric names must be unique, found twice: {', '.join(twice)}")
+        primary = sum(metric.role == "primary" for metric in metrics)
+        if primary > 1:
+            raise ValueError("at most one metric may have the role primary")
+        if primary == 0 and metrics:
+            candidates = [metric for metric in metrics if metric.role != "guardrail"]
+            if not candidates:
+                raise ValueError("one metric must not be a guardrail")
+            chosen = candidates[0]
+            return tuple(
+                metric.model_copy(update={"role": "primary"}) if metric is chosen else metric for metric in metrics
+            )
+        return metrics
+
+    @field_validator("targeting")
+    @classmethod
+    def _known_operators(cls, targeting: dict[str, FiniteJson]) -> dict[str, FiniteJson]:
+        compile_condition(targeting)
+        return targeting
+
+    @field_validator("end_time")
+    @classmethod
+    def _ends_after_start(cls, end_time: datetime | None, info: ValidationInfo) -> datetime | None:
+        start_time = info.data.get("start_time")
+        if end_time is not None and start_time is not None and start_time >= end_time:
+            raise ValueError("must be after start_time")
+        return end_time
+
+    @field_validator("salt")
+    @classmethod
+    def _salt_by_default_the_name(cls, salt: str, info: ValidationInfo) -> str:
+        return salt or str(info.data.get("name", ""))
+
+
+class Experiment(ExperimentDefinition):
+    """An experiment as it is kept: what its owner decided, and where it stands.
+
+    `version` counts every write. `config_version` counts the changes that re-randomise: units keep
+    their groups as long as it stays the same, and the analysis looks at one of them at a time.
+    """
+
+    status: Status = "draft"
+    version: int = Field(default=0, ge=0)
+    config_version: int = Field(default=1, ge=1)
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    archived_at: AwareDatetime | None = None
+
+    @cached_property
+    def control(self) -> Group:
+        """The group that the others are compared with: the one marked so, else the first."""
+        return next((group for group in self.groups if group.control), self.groups[0])
+
+    @cached_property
+    def treatments(self) -> tuple[Group, ...]:
+        """Every group but the control, in the order of the configuration."""
+        return tuple(group for group in self.groups if group is not self.control)
+
+    @cached_property
+    def shares(self) -> dict[str, float]:
+        """Each group's share of the units in the experiment: its weight over the sum of weights."""
+        total = sum(group.weight for group in self.groups)
+        return {group.name: group.weight / total for group in self.groups}
+
+    @cached_property
+    def primary_metric(self) -> Metric | None:
+        """The metric that decides, or None where the experiment measures nothing."""
+        return next((metric for metric in self.metrics if metric.role == "primary"), None)
+
+    @cached_property
+    def targeted_units(self) -> frozenset[str] | None:
+        """The only units that may take part, or None where everybody may."""
+        return None if self.target_users is None else frozenset(self.target_users)
+
+    @cached_property
+    def condition(self) -> Condition:
+        """The targeting, compiled once."""
+        return compile_condition(self.targeting)

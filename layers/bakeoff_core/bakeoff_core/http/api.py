@@ -1,0 +1,111 @@
+"""Routes of a hot entry point, on Powertools' resolver: no framework stands between a request and its answer."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from bakeoff_core.errors import BakeoffError, InvalidInput, NotFound
+from bakeoff_core.http.events import as_payload_2, header
+from bakeoff_core.http.problems import CONTENT_TYPE, problem_for
+from bakeoff_core.http.request_ids import HEADER, request_id_for
+from bakeoff_core.telemetry import logger
+
+Route = TypeVar("Route", bound=Callable[..., Any])
+
+_to_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
+
+
+class HttpApi:
+    """The routes of one Lambda function.
+
+    A route takes its path parameters and returns a JSON object, or such an object and a status code.
+    A domain error that it raises becomes its problem document; any other is logged and becomes a 500
+    that tells nothing of what is inside.
+
+    Args:
+        perf_counter: Measures X-Process-Time, in seconds.
+    """
+
+    def __init__(self, perf_counter: Callable[[], float] = time.perf_counter) -> None:
+        self._perf_counter = perf_counter
+        self._request_id = ""
+        self._resolver = APIGatewayHttpResolver(serializer=_to_json)
+        self._resolver.exception_handler(Exception)(self._problem)
+        self._resolver.not_found(self._no_such_route)
+
+    def get(self, path: str) -> Callable[[Route], Route]:
+        """Register a route for GET; `<name>` in the path is a parameter."""
+        return self._resolver.get(path)
+
+    def post(self, path: str) -> Callable[[Route], Route]:
+        """Register a route for POST; `<name>` in the path is a parameter."""
+        return self._resolver.post(path)
+
+    @property
+    def request_id(self) -> str:
+        """The id of the request that is being served."""
+        return self._request_id
+
+    @property
+    def body(self) -> str | None:
+        """The body of the request that is being served, decoded.
+
+        Raises:
+            InvalidInput: The bytes are not UTF-8.
+        """
+        try:
+            return self._resolver.current_event.decoded_body
+        except ValueError:
+            raise InvalidInput.of("body", "must be UTF-8 text") from None
+
+    def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """Answer a request of payload format 2.0 or 1.0, or from a function URL.
+
+        Args:
+            event: The Lambda event.
+            context: The Lambda context.
+        """
+        started = self._perf_counter()
+        request = as_payload_2(event)
+        self._request_id = request_id_for(header(request, HEADER.lower()))
+        logger.append_keys(request_id=self._request_id)
+        try:
+            answer = self._resolver.resolve(request, context)
+        except Exception as error:  # noqa: BLE001 - the last line before the runtime, which would show a stack trace
+            answer = self._resolver_answer(self._problem(error))
+        answer["headers"] = {
+            **answer.get("headers", {}),
+            HEADER: self._request_id,
+            "X-Process-Time": f"{self._perf_counter() - started:.6f}",
+        }
+        return answer
+
+    def _problem(self, error: Exception) -> Response[str]:
+        if not isinstance(error, BakeoffError):
+            logger.exception("request failed", exc_info=error)
+        problem = problem_for(error, self._request_id)
+        return Response(problem.status, CONTENT_TYPE, _to_json(problem.to_json()))
+
+    def _no_such_route(self, _error: Exception) -> Response[str]:
+        return self._problem(NotFound("there is no such route"))
+
+    @staticmethod
+    def _resolver_answer(response: Response[str]) -> dict[str, Any]:
+        return {
+            "statusCode": int(HTTPStatus(response.status_code)),
+            "headers": {"Content-Type": CONTENT_TYPE},
+            "body": response.body,
+            "isBase64Encoded": False,
+            "cookies": [],
+        }
+
+
+def http_api() -> HttpApi:
+    """Make the routes of one Lambda function, none registered yet."""
+    return HttpApi()

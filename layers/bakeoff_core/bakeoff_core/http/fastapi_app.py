@@ -1,0 +1,86 @@
+"""Routes of a management entry point, on FastAPI: the same answers as the hot ones, and a page of documentation.
+
+FastAPI and Mangum come with the functions that use this module; the hot ones do without.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from mangum import Mangum
+from starlette.exceptions import HTTPException
+
+from bakeoff_core import __version__
+from bakeoff_core.errors import BakeoffError, FieldError, InvalidInput, NotFound
+from bakeoff_core.http.events import as_payload_2
+from bakeoff_core.http.problems import CONTENT_TYPE, problem_for
+from bakeoff_core.http.request_ids import HEADER, request_id_for
+from bakeoff_core.telemetry import logger
+from bakeoff_core.validation import location
+
+Handler = Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]
+
+
+def create_app(title: str, perf_counter: Callable[[], float] = time.perf_counter) -> FastAPI:
+    """Make an application with Bakeoff's request ids, process times and problem documents.
+
+    Args:
+        title: The heading of its documentation.
+        perf_counter: Measures X-Process-Time, in seconds.
+    """
+    app = FastAPI(title=title, version=__version__, redoc_url=None)
+
+    @app.middleware("http")
+    async def with_request_id(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        started = perf_counter()
+        request.state.request_id = request_id_for(request.headers.get(HEADER))
+        logger.append_keys(request_id=request.state.request_id)
+        try:
+            response = await call_next(request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a problem document
+            response = _problem(request, error)
+        response.headers[HEADER] = request.state.request_id
+        response.headers["X-Process-Time"] = f"{perf_counter() - started:.6f}"
+        return response
+
+    @app.exception_handler(BakeoffError)
+    async def domain_error(request: Request, error: Exception) -> Response:
+        return _problem(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def bad_request(request: Request, error: Exception) -> Response:
+        return _problem(request, _invalid_input(error))
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: Exception) -> Response:
+        no_route = isinstance(error, HTTPException) and error.status_code in {404, 405}
+        return _problem(request, NotFound("there is no such route") if no_route else error)
+
+    return app
+
+
+def lambda_handler(app: FastAPI) -> Handler:
+    """Make a Lambda handler that serves requests of payload format 2.0 or 1.0, or from a function URL."""
+    mangum = Mangum(app, lifespan="off")
+
+    def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        answer: dict[str, Any] = mangum(as_payload_2(event), context)  # type: ignore[arg-type]
+        return answer
+
+    return handler
+
+
+def _problem(request: Request, error: Exception) -> Response:
+    if not isinstance(error, BakeoffError):
+        logger.exception("request failed", exc_info=error)
+    problem = problem_for(error, request.state.request_id)
+    return JSONResponse(problem.to_json(), problem.status, media_type=CONTENT_TYPE)
+
+
+def _invalid_input(error: Exception) -> InvalidInput:
+    details = error.errors() if isinstance(error, RequestValidationError) else []
+    return InvalidInput([FieldError(location(tuple(each["loc"][1:])), each["msg"]) for each in details])

@@ -1,0 +1,47 @@
+"""How AWS is reached, and how its failures enter the domain."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bakeoff_core.errors import DependencyUnavailable
+
+# An answer to a user cannot wait for the SDK's default of a minute.
+_CONFIG = Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+
+
+def client(service: str) -> Any:
+    """Make a client of an AWS service that gives up soon enough for a caller who waits.
+
+    Args:
+        service: The service as boto3 calls it, such as "kinesis".
+    """
+    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+
+
+def table(name: str) -> Any:
+    """Make a DynamoDB table that gives up soon enough for a caller who waits.
+
+    Args:
+        name: The table's name.
+    """
+    return boto3.resource("dynamodb", config=_CONFIG).Table(name)
+
+
+@contextmanager
+def aws_failures(what: str) -> Iterator[None]:
+    """Turn a call that AWS refused or never answered into DependencyUnavailable.
+
+    The SDK has made its own retries by then.
+
+    Args:
+        what: The service in the caller's words, such as "the experiment table".
+    """
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise DependencyUnavailable(what) from error

@@ -1,0 +1,209 @@
+"""Where experiments are kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from bakeoff_core.clock import Clock, rfc3339
+from bakeoff_core.errors import ExperimentNotFound, VersionConflict
+from bakeoff_core.experiments.model import Experiment
+from bakeoff_core.stores.aws import aws_failures
+from bakeoff_core.stores.cache import BoundedAgeCache
+
+_CURRENT = "current"
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Who changed an experiment, when, and by which action."""
+
+    actor: str
+    action: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One line of an experiment's history: the change, and the configuration after it."""
+
+    audit: Audit
+    experiment: Experiment
+
+
+class ExperimentStore(Protocol):
+    """Experiments by name. Every implementation passes tests/contract/test_experiment_store.py."""
+
+    def get(self, name: str) -> Experiment:
+        """Read one experiment. Raises ExperimentNotFound."""
+        ...
+
+    def put(self, experiment: Experiment, audit: Audit) -> Experiment:
+        """Write the next version of an experiment with its audit entry, both or neither.
+
+        Raises VersionConflict if another version came first.
+        """
+        ...
+
+    def history(self, name: str) -> list[AuditEntry]:
+        """Read every change of an experiment, oldest first."""
+        ...
+
+    def list(self) -> list[Experiment]:
+        """Read all experiments that are not archived, by name."""
+        ...
+
+
+class InMemoryExperimentStore:
+    """Experiments in a dictionary."""
+
+    def __init__(self) -> None:
+        self._current: dict[str, Experiment] = {}
+        self._history: dict[str, list[AuditEntry]] = {}
+
+    def get(self, name: str) -> Experiment:
+        """Read one experiment."""
+        try:
+            return self._current[name]
+        except KeyError:
+            raise ExperimentNotFound(name) from None
+
+    def put(self, experiment: Experiment, audit: Audit) -> Experiment:
+        """Write the next version of an experiment with its audit entry."""
+        present = self._current.get(experiment.name)
+        if (present.version if present else 0) != experiment.version:
+            raise VersionConflict(experiment.name)
+        successor = experiment.model_copy(update={"version": experiment.version + 1})
+        self._current[successor.name] = successor
+        self._history.setdefault(successor.name, []).append(AuditEntry(audit, successor))
+        return successor
+
+    def history(self, name: str) -> list[AuditEntry]:
+        """Read every change of an experiment, oldest first."""
+        return list(self._history.get(name, []))
+
+    def list(self) -> list[Experiment]:
+        """Read all experiments that are not archived, by name."""
+        return [self._current[name] for name in sorted(self._current) if self._current[name].archived_at is None]
+
+
+class DynamoExperimentStore:
+    """Experiments in a DynamoDB table: a current item a name, and an audit item a version.
+
+    Args:
+        table: A boto3 Table with hash key `name` and range key `item`.
+    """
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def get(self, name: str) -> Experiment:
+        """Read one experiment."""
+        with aws_failures("the experiment table"):
+            item = self._table.get_item(Key={"name": name, "item": _CURRENT}).get("Item")
+        if item is None:
+            raise ExperimentNotFound(name)
+        return Experiment.model_validate_json(item["document"])
+
+    def put(self, experiment: Experiment, audit: Audit) -> Experiment:
+        """Write the next version of an experiment with its audit entry."""
+        successor = experiment.model_copy(update={"version": experiment.version + 1})
+        document = {"name": successor.name, "version": successor.version, "document": successor.model_dump_json()}
+        entry = {
+            **document,
+            "item": f"audit#{successor.version:08}",
+            "actor": audit.actor,
+            "action": audit.action,
+            "at": rfc3339(audit.at),
+        }
+        with aws_failures("the experiment table"):
+            try:
+                self._table.meta.client.transact_write_items(
+                    TransactItems=[
+                        {
+                            "Put": {
+                                "TableName": self._table.name,
+                                "Item": {**document, "item": _CURRENT},
+                                **_only_after(experiment.version),
+                            }
+                        },
+                        {"Put": {"TableName": self._table.name, "Item": entry}},
+                    ]
+                )
+            except ClientError as error:
+                if _is_conflict(error):
+                    raise VersionConflict(experiment.name) from error
+                raise
+        return successor
+
+    def history(self, name: str) -> list[AuditEntry]:
+        """Read every change of an experiment, oldest first."""
+        pages = self._table.meta.client.get_paginator("query").paginate(
+            TableName=self._table.name,
+            KeyConditionExpression="#name = :name AND begins_with(#item, :audit)",
+            ExpressionAttributeNames={"#name": "name", "#item": "item"},
+            ExpressionAttributeValues={":name": name, ":audit": "audit#"},
+        )
+        with aws_failures("the experiment table"):
+            items = [item for page in pages for item in page["Items"]]
+        return [
+            AuditEntry(
+                Audit(item["actor"], item["action"], datetime.fromisoformat(item["at"])),
+                Experiment.model_validate_json(item["document"]),
+            )
+            for item in items
+        ]
+
+    def list(self) -> list[Experiment]:
+        """Read all experiments that are not archived, by name."""
+        pages = self._table.meta.client.get_paginator("scan").paginate(
+            TableName=self._table.name,
+            FilterExpression="#item = :current",
+            ExpressionAttributeNames={"#item": "item"},
+            ExpressionAttributeValues={":current": _CURRENT},
+        )
+        with aws_failures("the experiment table"):
+            items = [item for page in pages for item in page["Items"]]
+        found = [Experiment.model_validate_json(item["document"]) for item in items]
+        return sorted(
+            (experiment for experiment in found if experiment.archived_at is None),
+            key=lambda experiment: experiment.name,
+        )
+
+
+def _only_after(version: int) -> dict[str, Any]:
+    if version == 0:
+        return {"ConditionExpression": "attribute_not_exists(#name)", "ExpressionAttributeNames": {"#name": "name"}}
+    return {
+        "ConditionExpression": "#version = :read",
+        "ExpressionAttributeNames": {"#version": "version"},
+        "ExpressionAttributeValues": {":read": version},
+    }
+
+
+def _is_conflict(error: ClientError) -> bool:
+    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+    codes = {reason.get("Code") for reason in reasons}
+    return bool(codes & {"ConditionalCheckFailed", "TransactionConflict"})
+
+
+class CachedExperiments:
+    """Experiments read at most every so often, and from memory when the store does not answer.
+
+    Args:
+        store: Where a configuration is read when the remembered one is too old.
+        max_age_seconds: For how long a configuration serves without another look.
+        clock: The time.
+        on_stale: Called with the name whenever the last known configuration serves because the store failed.
+    """
+
+    def __init__(
+        self, store: ExperimentStore, max_age_seconds: float, clock: Clock, on_stale: Callable[[str], None]
+    ) -> None:
+        self._cache = BoundedAgeCache(store.get, max_age_seconds, clock, on_stale)
+
+    def get(self, name: str) -> Experiment:
+        """Read one experiment. Raises ExperimentNotFound, or DependencyUnavailable if it was never read."""
+        return self._cache.get(name)

@@ -1,0 +1,140 @@
+"""Where events go: the stream, and the queue that takes what the stream refuses."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bakeoff_core.events.model import Event
+
+MAX_RECORD_BYTES = 1024**2
+_MAX_RECORDS_A_CALL = 500
+_MAX_BYTES_A_CALL = 5 * 1024**2
+_MAX_PARTITION_KEY = 256
+
+_ATTEMPTS = 4
+_FIRST_PAUSE_SECONDS = 0.05
+
+_MAX_MESSAGES_A_CALL = 10
+
+
+class EventSink(Protocol):
+    """Takes events. Every implementation passes tests/contract/test_event_sink.py."""
+
+    def put(self, events: Sequence[Event]) -> list[Event]:
+        """Hand events over, and return those that were refused for good. Never raises."""
+        ...
+
+
+class InMemoryEventSink:
+    """Events in a list.
+
+    Args:
+        refuses: Says of an event whether it is refused.
+    """
+
+    def __init__(self, refuses: Callable[[Event], bool] = lambda _event: False) -> None:
+        self.events: list[Event] = []
+        self._refuses = refuses
+
+    def put(self, events: Sequence[Event]) -> list[Event]:
+        """Keep events, and return the refused ones."""
+        refused = [event for event in events if self._refuses(event)]
+        self.events.extend(event for event in events if not self._refuses(event))
+        return refused
+
+
+class KinesisEventStream:
+    """A Kinesis stream, partitioned by unit; refused records are tried again with back-off and jitter.
+
+    Args:
+        client: A boto3 Kinesis client.
+        stream: The stream's name.
+        sleep: Waits for that many seconds.
+        uniform: Draws a number between two others, for the jitter.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        stream: str,
+        sleep: Callable[[float], None] = time.sleep,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._client = client
+        self._stream = stream
+        self._sleep = sleep
+        self._uniform = uniform
+
+    def put(self, events: Sequence[Event]) -> list[Event]:
+        """Put events on the stream, and return those that it refused in every attempt."""
+        refused: list[Event] = []
+        for batch in _batches(events):
+            refused += self._put_batch(batch)
+        return refused
+
+    def _put_batch(self, batch: "list[tuple[Event, dict[str, Any]]]") -> list[Event]:
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                ceiling = _FIRST_PAUSE_SECONDS * 2**attempt
+                self._sleep(self._uniform(0, ceiling))
+            batch = self._refused_of(batch)
+            if not batch:
+                break
+        return [event for event, _record in batch]
+
+    def _refused_of(self, batch: "list[tuple[Event, dict[str, Any]]]") -> "list[tuple[Event, dict[str, Any]]]":
+        try:
+            answer = self._client.put_records(StreamName=self._stream, Records=[record for _event, record in batch])
+        except (BotoCoreError, ClientError):
+            return batch
+        return [entry for entry, outcome in zip(batch, answer["Records"], strict=True) if outcome.get("ErrorCode")]
+
+
+def _batches(events: Sequence[Event]) -> "list[list[tuple[Event, dict[str, Any]]]]":
+    batches: list[list[tuple[Event, dict[str, Any]]]] = []
+    room = 0
+    for event in events:
+        data, key = event.to_line(), _partition_key(event.partition_key)
+        size = len(data) + len(key.encode())
+        if not batches or len(batches[-1]) == _MAX_RECORDS_A_CALL or size > room:
+            batches.append([])
+            room = _MAX_BYTES_A_CALL
+        batches[-1].append((event, {"Data": data, "PartitionKey": key}))
+        room -= size
+    return batches
+
+
+def _partition_key(key: str) -> str:
+    return key if len(key) <= _MAX_PARTITION_KEY else blake2b(key.encode(), digest_size=32).hexdigest()
+
+
+class SqsEventQueue:
+    """An SQS queue with one event a message.
+
+    Args:
+        client: A boto3 SQS client.
+        queue_url: The queue's URL.
+    """
+
+    def __init__(self, client: Any, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def put(self, events: Sequence[Event]) -> list[Event]:
+        """Send events, and return those that the queue did not take."""
+        refused: list[Event] = []
+        for start in range(0, len(events), _MAX_MESSAGES_A_CALL):
+            refused += self._send(events[start : start + _MAX_MESSAGES_A_CALL])
+        return refused
+
+    def _send(self, events: Sequence[Event]) -> list[Event]:
+        entries = [{"Id": str(index), "MessageBody": event.to_line().decode()} for index, event in enumerate(events)]
+        try:
+            answer = self._client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+        except (BotoCoreError, ClientError):
+            return list(events)
+        return [events[int(failure["Id"])] for failure in answer.get("Failed", [])]
