@@ -1,0 +1,200 @@
+"""DuckDB as the engine: the event objects are fetched and summed up within the function."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeAlias
+
+import duckdb
+
+from bakeoff_core.events.model import EXPOSURE_TYPES, PREDICTION
+from bakeoff_core.experiments.model import Experiment, Metric
+from engine.event_files import EventFiles
+from engine.summary import DataQuality, Day, GroupSummary, Summary
+from stats.means import Moments
+from stats.proportions import Proportion
+
+_SQL = Path(__file__).parent / "sql"
+
+Statistics: TypeAlias = Proportion | Moments
+
+
+class DuckDBEngine:
+    """Sums up events with an in-process DuckDB, in bounded memory.
+
+    Args:
+        files: The event objects.
+        memory_limit_mb: What DuckDB may use before it spills to disk; 128 MB is too little for it.
+        threads: How many threads it uses.
+    """
+
+    def __init__(self, files: EventFiles, *, memory_limit_mb: int = 512, threads: int = 2) -> None:
+        self._files = files
+        self._memory_limit_mb = memory_limit_mb
+        self._threads = threads
+
+    def summarise(self, experiment: Experiment) -> Summary:
+        """Reduce an experiment's events to sufficient statistics."""
+        files = self._files.since(experiment.start_time)
+        with self._connection() as connection:
+            pass_ = _Pass(connection, experiment)
+            unreadable = pass_.load(files)
+            pass_.find_units()
+            return pass_.summary(unreadable)
+
+    @contextmanager
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with TemporaryDirectory() as spill:
+            config: dict[str, str | bool | int | float | list[str]] = {
+                "memory_limit": f"{self._memory_limit_mb}MB",
+                "threads": self._threads,
+                "temp_directory": spill,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "preserve_insertion_order": False,
+            }
+            with duckdb.connect(config=config) as connection:
+                connection.execute("SET TimeZone = 'UTC'")
+                yield connection
+
+
+class _Pass:
+    """One experiment's way through the tables of one connection."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, experiment: Experiment) -> None:
+        self._connection = connection
+        self._experiment = experiment
+        self._fields = list(dict.fromkeys(m.field for m in experiment.metrics if m.field is not None))
+
+    def load(self, files: dict[str, Path]) -> tuple[str, ...]:
+        """Fill the table of events; answer the keys of the objects that could not be read."""
+        self._run("create_arrivals")
+        unreadable: tuple[str, ...] = ()
+        if files:
+            try:
+                self._arrive(files)
+            except duckdb.Error:
+                unreadable = tuple(key for key, path in files.items() if not self._readable(path))
+                if readable := {key: path for key, path in files.items() if key not in unreadable}:
+                    self._arrive(readable)
+        self._run("create_events")
+        return unreadable
+
+    def find_units(self) -> None:
+        """Fill the tables of units and of what they did."""
+        experiment = self._experiment
+        self._relation(
+            "groups", "position INTEGER, group_name VARCHAR", list(enumerate(g.name for g in experiment.groups))
+        )
+        self._relation("own_types", "event_type VARCHAR", [(name,) for name in sorted({*EXPOSURE_TYPES, PREDICTION})])
+        self._relation(
+            "metrics",
+            "position INTEGER, kind VARCHAR, event_type VARCHAR, field VARCHAR, field_index INTEGER",
+            [(position, *self._metric_row(metric)) for position, metric in enumerate(experiment.metrics)],
+        )
+        self._run(
+            "create_exposures",
+            experiment=experiment.name,
+            config_version=experiment.config_version,
+            exposure_types=sorted(EXPOSURE_TYPES),
+            start=_utc(experiment.start_time),
+            end=_utc(experiment.end_time),
+        )
+        self._run("create_units")
+        self._run("create_contributions")
+
+    def summary(self, unreadable_objects: tuple[str, ...]) -> Summary:
+        """Read the sufficient statistics."""
+        quality = self._rows("data_quality", experiment=self._experiment.name)[0]
+        crossovers, first, last = self._rows("observed_window")[0]
+        counts = dict(self._rows("group_sizes"))
+        statistics, daily = self._statistics(counts), self._daily()
+        return Summary(
+            groups={
+                group.name: GroupSummary(counts[group.name], statistics[group.name], daily[group.name])
+                for group in self._experiment.groups
+            },
+            crossovers=crossovers,
+            quality=replace(DataQuality(*quality), unreadable_objects=unreadable_objects),
+            first_exposure=_aware(first),
+            last_exposure=_aware(last),
+        )
+
+    def _statistics(self, counts: dict[str, int]) -> dict[str, dict[str, Statistics]]:
+        found = {(group, position): (total, m2) for group, position, total, m2 in self._rows("metric_statistics")}
+        return {
+            group: {
+                metric.name: _statistics(metric, n, *found.get((group, position), (0.0, 0.0)))
+                for position, metric in enumerate(self._experiment.metrics)
+            }
+            for group, n in counts.items()
+        }
+
+    def _daily(self) -> dict[str, tuple[Day, ...]]:
+        primary = self._experiment.primary_metric
+        position = None if primary is None else self._experiment.metrics.index(primary)
+        days: dict[str, list[Day]] = {group.name: [] for group in self._experiment.groups}
+        day: date
+        for group, day, users, value in self._rows("daily", metric=position):
+            days[group].append(Day(day, users, value))
+        return {group: tuple(series) for group, series in days.items()}
+
+    def _arrive(self, files: dict[str, Path]) -> None:
+        self._run(
+            "load_arrivals",
+            files=[str(path) for path in files.values()],
+            experiment=self._experiment.name,
+            pointers=[_pointer(field) for field in self._fields],
+        )
+
+    def _readable(self, path: Path) -> bool:
+        try:
+            self._rows("probe_file", file=str(path))
+        except duckdb.OutOfMemoryException:
+            raise
+        except duckdb.Error:
+            return False
+        return True
+
+    def _metric_row(self, metric: Metric) -> tuple[str, str | None, str | None, int | None]:
+        # DuckDB counts list elements from 1.
+        index = None if metric.field is None else self._fields.index(metric.field) + 1
+        return metric.kind, metric.event_type, metric.field, index
+
+    def _relation(self, name: str, columns: str, rows: list[tuple[Any, ...]]) -> None:
+        self._connection.execute(f"CREATE TEMP TABLE {name} ({columns})")
+        if rows:
+            marks = ", ".join("?" * len(rows[0]))
+            self._connection.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)  # noqa: S608 - names from above
+
+    def _run(self, statement: str, **parameters: object) -> None:
+        self._connection.execute(_sql(statement), parameters)
+
+    def _rows(self, query: str, **parameters: object) -> list[tuple[Any, ...]]:
+        return self._connection.execute(_sql(query), parameters).fetchall()
+
+
+@cache
+def _sql(name: str) -> str:
+    return (_SQL / f"{name}.sql").read_text()
+
+
+def _statistics(metric: Metric, n: int, total: float, m2: float) -> Statistics:
+    return Proportion(int(total), n) if metric.kind == "conversion" else Moments(n, total, m2)
+
+
+def _pointer(field: str) -> str:
+    """Write a field's name as a JSON pointer (RFC 6901), in which every character may occur."""
+    return "/" + field.replace("~", "~0").replace("/", "~1")
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)

@@ -1,0 +1,15 @@
+-- Every line that may concern the experiment, as often as it arrived. Times are UTC. field_values holds
+-- the numbers that the metrics' fields have in the line's metadata, in the order of the pointers.
+CREATE TEMP TABLE arrivals (
+    event_id VARCHAR,
+    event_type VARCHAR,
+    user_id VARCHAR,
+    happened_at TIMESTAMP,
+    received_at TIMESTAMP,
+    event_value DOUBLE,
+    unusable_value BOOLEAN,
+    experiment_name VARCHAR,
+    group_name VARCHAR,
+    config_version BIGINT,
+    field_values DOUBLE[]
+)

@@ -1,0 +1,9 @@
+-- Each exposed unit once, at its first exposure. One seen in two groups belongs to neither.
+CREATE TEMP TABLE units AS
+SELECT
+    user_id,
+    min(happened_at) AS first_exposure,
+    CASE WHEN count(DISTINCT group_name) = 1 THEN any_value(group_name) END AS group_name
+FROM exposures
+WHERE known_group AND in_window
+GROUP BY user_id

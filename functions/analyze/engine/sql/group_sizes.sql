@@ -1,0 +1,6 @@
+-- Units per group, groups without any among them.
+SELECT g.group_name, count(u.user_id)
+FROM groups AS g
+LEFT JOIN units AS u ON u.group_name = g.group_name
+GROUP BY g.group_name, g.position
+ORDER BY g.position
