@@ -32,7 +32,9 @@ class _Loader(yaml.SafeLoader):
     """Reads a template without resolving what its short-form intrinsic functions refer to."""
 
 
-def _intrinsic(loader: yaml.SafeLoader, suffix: str, node: Any) -> dict[str, Any]:
+def _intrinsic(
+    loader: yaml.SafeLoader, suffix: str, node: yaml.ScalarNode | yaml.SequenceNode | yaml.MappingNode
+) -> dict[str, Any]:
     if isinstance(node, yaml.ScalarNode):
         return {suffix: loader.construct_scalar(node)}
     if isinstance(node, yaml.MappingNode):

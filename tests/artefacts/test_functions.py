@@ -1,0 +1,184 @@
+"""Each built function answers a real event, with its layers and the runtime's own packages and nothing else."""
+
+import gzip
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from tests.artefacts.conftest import Deployment
+from tests.artefacts.emulator import EmulatedFunction
+from tests.conftest import PROJECT_ROOT
+
+from bakeoff_core.experiments.model import Experiment
+from bakeoff_core.stores.experiments import Audit, DynamoExperimentStore
+from bakeoff_core.stores.models import DynamoModelRegistry, ModelVersion, artefact_key, metadata_key
+
+pytestmark = [pytest.mark.build, pytest.mark.timeout(600)]
+
+Emulate = Callable[[str], EmulatedFunction]
+ReadEvent = Callable[[str], dict[str, Any]]
+
+EXPERIMENT = "recommendation_model_v2"
+STARTED = datetime(2026, 1, 1, tzinfo=UTC)
+MODEL = PROJECT_ROOT / "examples" / "models" / "recommendation" / "v1"
+
+
+@pytest.fixture(scope="session")
+def experiment(deployment: Deployment) -> Experiment:
+    """A running experiment in which everybody takes part."""
+    running = Experiment.model_validate(
+        {
+            "name": EXPERIMENT,
+            "status": "running",
+            "start_time": STARTED,
+            "groups": [
+                {"name": "control", "weight": 0.5, "model_name": "recommendation", "model_version": "v1"},
+                {"name": "treatment", "weight": 0.5, "model_name": "recommendation", "model_version": "v1"},
+            ],
+            "metrics": ["click_rate"],
+            "created_at": STARTED,
+            "updated_at": STARTED,
+        }
+    )
+    store = DynamoExperimentStore(deployment.table("ExperimentsTable"))
+    return store.put(running, Audit(actor="test", action="create", at=STARTED))
+
+
+@pytest.fixture(scope="session")
+def model(deployment: Deployment) -> dict[str, Any]:
+    """A published example model; its metadata."""
+    artefact = (MODEL / "model.onnx").read_bytes()
+    document = (MODEL / "metadata.json").read_bytes()
+    metadata: dict[str, Any] = json.loads(document)
+    bucket, s3 = deployment.names["ModelBucket"], deployment.client("s3")
+    s3.put_object(Bucket=bucket, Key=artefact_key("recommendation", "v1"), Body=artefact)
+    s3.put_object(Bucket=bucket, Key=metadata_key("recommendation", "v1"), Body=document)
+    DynamoModelRegistry(deployment.table("ModelsTable")).register(
+        ModelVersion(
+            name="recommendation",
+            version="v1",
+            status="ready",
+            sha256=sha256(artefact).hexdigest(),
+            size_bytes=len(artefact),
+            registered_at=STARTED,
+            metadata=metadata,
+        )
+    )
+    return metadata
+
+
+@pytest.fixture(scope="session")
+def observed(deployment: Deployment, experiment: Experiment) -> dict[str, tuple[int, int]]:
+    """Events in the event bucket; users and users who clicked, by group."""
+    counts = {"control": (40, 4), "treatment": (44, 9)}
+    moment = datetime(2026, 1, 15, 10, tzinfo=UTC).isoformat().replace("+00:00", "Z")
+    lines = []
+    for group, (users, clicks) in counts.items():
+        for number in range(users):
+            common = {
+                "schema_version": 1,
+                "user_id": f"{group}-{number}",
+                "timestamp": moment,
+                "received_at": moment,
+                "experiment_name": experiment.name,
+            }
+            exposure = {"event_id": f"exposure-{group}-{number}", "event_type": "exposure", "group_name": group}
+            lines.append({**common, **exposure, "config_version": experiment.config_version, "propensity": 0.5})
+            if number < clicks:
+                lines.append({**common, "event_id": f"click-{group}-{number}", "event_type": "click"})
+    deployment.client("s3").put_object(
+        Bucket=deployment.names["EventBucket"],
+        Key="events/dt=2026-01-15/hour=10/shardId-000000000000-1-2.ndjson.gz",
+        Body=gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode()),
+    )
+    return counts
+
+
+@pytest.mark.usefixtures("experiment")
+def test_assign(emulate: Emulate, event: ReadEvent) -> None:
+    answer = emulate("AssignFunction").invoke(event("assign"))
+    body = json.loads(answer["body"])
+    assert (answer["statusCode"], body["experiment_name"], body["assigned"]) == (200, EXPERIMENT, True)
+    assert body["group_name"] in {"control", "treatment"}
+    assert body["propensity"] == 0.5
+
+
+@pytest.mark.usefixtures("experiment")
+def test_experiments(emulate: Emulate, event: ReadEvent) -> None:
+    answer = emulate("ExperimentsFunction").invoke(event("experiments"))
+    assert answer["statusCode"] == 200
+    assert EXPERIMENT in answer["body"]
+
+
+@pytest.mark.usefixtures("experiment")
+def test_predict(emulate: Emulate, event: ReadEvent, model: dict[str, Any]) -> None:
+    function = emulate("PredictFunction")
+
+    health = function.invoke(event("health"))
+    assert (health["statusCode"], json.loads(health["body"])["model_count"]) == (200, 1)
+
+    answer = function.invoke(event("predict"))
+    body = json.loads(answer["body"])
+    assert (answer["statusCode"], body["model_version"]) == (200, "v1")
+    assert body["prediction"] == model["probe"]["prediction"]
+    assert body["probabilities"] == pytest.approx(model["probe"]["probabilities"], abs=1e-6)
+
+
+def test_ingest(emulate: Emulate, event: ReadEvent, deployment: Deployment) -> None:
+    answer = emulate("IngestFunction").invoke(event("ingest"))
+    assert answer["statusCode"] == 202
+    assert "example-click-1" in answer["body"]
+    assert "example-click-1" in [received["event_id"] for received in records(deployment)]
+
+
+def test_deliver(emulate: Emulate, event: ReadEvent, deployment: Deployment) -> None:
+    answer = emulate("DeliverFunction").invoke(event("deliver"))
+    assert answer == {"batchItemFailures": []}
+    arrived = "events/dt=2026-01-15/hour=10/"
+    keys = [
+        key for key in objects(deployment, "EventBucket", arrived) if "49590338271490256608559692538361571095" in key
+    ]
+    assert len(keys) == 1
+    body = deployment.client("s3").get_object(Bucket=deployment.names["EventBucket"], Key=keys[0])["Body"].read()
+    (delivered,) = [json.loads(line) for line in gzip.decompress(body).splitlines()]
+    assert (delivered["event_id"], delivered["event_value"]) == ("example-purchase-1", 25.5)
+
+
+@pytest.mark.usefixtures("observed")
+def test_analyze(emulate: Emulate, event: ReadEvent, deployment: Deployment) -> None:
+    emulate("AnalyzeFunction").invoke(event("analyze"))
+    written = objects(deployment, "ReportBucket", f"reports/{EXPERIMENT}/")
+    assert {key.rpartition(".")[2] for key in written} >= {"json", "md", "html"}
+
+
+def test_reports(emulate: Emulate, event: ReadEvent, observed: dict[str, tuple[int, int]]) -> None:
+    answer = emulate("ReportsFunction").invoke(event("reports"))
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["experiment_name"] == EXPERIMENT
+    assert observed
+
+
+def records(deployment: Deployment) -> list[dict[str, Any]]:
+    """Everything on the event stream."""
+    kinesis = deployment.client("kinesis")
+    stream = deployment.names["EventStream"]
+    found: list[dict[str, Any]] = []
+    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+        iterator = kinesis.get_shard_iterator(
+            StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        found += [json.loads(record["Data"]) for record in kinesis.get_records(ShardIterator=iterator)["Records"]]
+    return found
+
+
+def objects(deployment: Deployment, bucket: str, prefix: str) -> list[str]:
+    """The keys in one of the template's buckets."""
+    pages = deployment.client("s3").get_paginator("list_objects_v2")
+    return [
+        entry["Key"]
+        for page in pages.paginate(Bucket=deployment.names[bucket], Prefix=prefix)
+        for entry in page.get("Contents", [])
+    ]
