@@ -1,1 +1,1 @@
-"""Turns a registered ONNX model into predictions."""
+"""Turns a registered ONNX model into predictions: numpy and onnxruntime, and nothing of AWS."""
