@@ -162,7 +162,9 @@ def convert(pipeline: Pipeline, name: str) -> bytes:
 def predict_onnx(artefact: bytes, rows: npt.NDArray[np.object_]) -> npt.NDArray[np.float32]:
     """Run the ONNX model on feature rows and give its probabilities, one column per class."""
     session = onnxruntime.InferenceSession(artefact, providers=["CPUExecutionProvider"])
-    columns = {feature: rows[:, [index]].astype(DTYPES[kind]) for index, (feature, kind) in enumerate(FEATURES.items())}
+    columns: dict[str, npt.NDArray[Any]] = {
+        feature: rows[:, [index]].astype(DTYPES[kind]) for index, (feature, kind) in enumerate(FEATURES.items())
+    }
     probabilities: npt.NDArray[np.float32] = session.run(["probabilities"], columns)[0]
     return probabilities
 
