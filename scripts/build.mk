@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARCHITECTURE ?= x86_64
 SAM := .venv-sam/bin/sam
 
-.PHONY: build validate build-environments
+.PHONY: build validate build-environments test-artefacts
 
 build: .venv-sam/installed
 	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build --no-cached --parameter-overrides Architecture=$(ARCHITECTURE)
@@ -25,3 +25,7 @@ build-environments: .venv-sam/installed .venv-lambda/installed
 	interpreter=$$($(PYTHON) scripts/lambda_python.py) && "$$interpreter" -m venv --clear .venv-lambda
 	.venv-lambda/bin/python -m pip install --quiet --requirement $<
 	touch $@
+
+# Builds for this machine's processor and runs every function under the Lambda Runtime Interface Emulator.
+test-artefacts: setup build-environments
+	.venv/bin/python -m pytest -m build tests/artefacts
