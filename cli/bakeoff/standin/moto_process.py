@@ -1,0 +1,25 @@
+"""The process that keeps tables, objects, streams and queues: a moto server.
+
+It binds a port of its own choice, prints it, and ends when its standard input
+does, so that it never outlives the process that started it.
+"""
+
+import logging
+import sys
+import threading
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_port, flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
