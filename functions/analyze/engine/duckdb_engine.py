@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -42,9 +41,9 @@ class DuckDBEngine:
         files = self._files.since(experiment.start_time)
         with self._connection() as connection:
             pass_ = _Pass(connection, experiment)
-            unreadable = pass_.load(files)
+            pass_.load(files)
             pass_.find_units()
-            return pass_.summary(unreadable)
+            return pass_.summary()
 
     @contextmanager
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -68,21 +67,23 @@ class _Pass:
     def __init__(self, connection: duckdb.DuckDBPyConnection, experiment: Experiment) -> None:
         self._connection = connection
         self._experiment = experiment
+        self._unreadable_objects: tuple[str, ...] = ()
+        self._unreadable_lines = 0
+        self._duplicates = 0
         self._fields = list(dict.fromkeys(m.field for m in experiment.metrics if m.field is not None))
 
-    def load(self, files: dict[str, Path]) -> tuple[str, ...]:
-        """Fill the table of events; answer the keys of the objects that could not be read."""
-        self._run("create_arrivals")
-        unreadable: tuple[str, ...] = ()
+    def load(self, files: dict[str, Path]) -> None:
+        """Fill the table of events, each once."""
+        self._run("create_events")
         if files:
             try:
-                self._arrive(files)
+                self._insert(files)
             except duckdb.Error:
-                unreadable = tuple(key for key, path in files.items() if not self._readable(path))
-                if readable := {key: path for key, path in files.items() if key not in unreadable}:
-                    self._arrive(readable)
-        self._run("create_events")
-        return unreadable
+                self._unreadable_objects = tuple(key for key, path in files.items() if not self._readable(path))
+                if readable := {key: path for key, path in files.items() if key not in self._unreadable_objects}:
+                    self._insert(readable)
+        self._unreadable_lines = self._rows("delete_unreadable")[0][0]
+        self._duplicates = self._rows("delete_duplicates")[0][0]
 
     def find_units(self) -> None:
         """Fill the tables of units and of what they did."""
@@ -107,9 +108,15 @@ class _Pass:
         self._run("create_units")
         self._run("create_contributions")
 
-    def summary(self, unreadable_objects: tuple[str, ...]) -> Summary:
+    def summary(self) -> Summary:
         """Read the sufficient statistics."""
-        quality = self._rows("data_quality", experiment=self._experiment.name)[0]
+        (
+            before_exposure,
+            of_unexposed_users,
+            unknown_group,
+            outside_window,
+            unusable_values,
+        ) = self._rows("data_quality", experiment=self._experiment.name)[0]
         crossovers, first, last = self._rows("observed_window")[0]
         counts = dict(self._rows("group_sizes"))
         statistics, daily = self._statistics(counts), self._daily()
@@ -119,7 +126,16 @@ class _Pass:
                 for group in self._experiment.groups
             },
             crossovers=crossovers,
-            quality=replace(DataQuality(*quality), unreadable_objects=unreadable_objects),
+            quality=DataQuality(
+                duplicate_events=self._duplicates,
+                events_before_exposure=before_exposure,
+                events_of_unexposed_users=of_unexposed_users,
+                unknown_group_exposures=unknown_group,
+                exposures_outside_window=outside_window,
+                unusable_values=unusable_values,
+                unreadable_lines=self._unreadable_lines,
+                unreadable_objects=self._unreadable_objects,
+            ),
             first_exposure=_aware(first),
             last_exposure=_aware(last),
         )
@@ -143,9 +159,9 @@ class _Pass:
             days[group].append(Day(day, users, value))
         return {group: tuple(series) for group, series in days.items()}
 
-    def _arrive(self, files: dict[str, Path]) -> None:
+    def _insert(self, files: dict[str, Path]) -> None:
         self._run(
-            "load_arrivals",
+            "load_events",
             files=[str(path) for path in files.values()],
             experiment=self._experiment.name,
             pointers=[_pointer(field) for field in self._fields],

@@ -1,8 +1,15 @@
--- Each event once: its first arrival.
-CREATE TEMP TABLE events AS
-SELECT DISTINCT ON (event_id)
-    event_id, event_type, user_id, happened_at, event_value, unusable_value, experiment_name, group_name, config_version,
-    field_values
-FROM arrivals
-WHERE event_id IS NOT NULL AND event_type IS NOT NULL AND happened_at IS NOT NULL AND user_id IS NOT NULL
-ORDER BY event_id, received_at, happened_at
+-- Every line that may concern the experiment, at first as often as it arrived. Times are UTC. field_values holds
+-- the numbers that the metrics' fields have in the line's metadata, in the order of the pointers.
+CREATE TEMP TABLE events (
+    event_id VARCHAR,
+    event_type VARCHAR,
+    user_id VARCHAR,
+    happened_at TIMESTAMP,
+    received_at TIMESTAMP,
+    event_value DOUBLE,
+    unusable_value BOOLEAN,
+    experiment_name VARCHAR,
+    group_name VARCHAR,
+    config_version BIGINT,
+    field_values DOUBLE[]
+)

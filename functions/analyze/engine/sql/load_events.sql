@@ -1,7 +1,7 @@
 -- All columns are read as text and cast one by one, so that a field of the wrong type costs its value and
--- not its line. A line that is no JSON object arrives as NULLs and is counted later. Values beyond 1e50
+-- not its line. A line that is no JSON object becomes a row of NULLs. Values beyond 1e50
 -- would overflow once squared.
-INSERT INTO arrivals
+INSERT INTO events
 SELECT
     event_id,
     event_type,
