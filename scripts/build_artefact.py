@@ -134,10 +134,10 @@ def install(artefact: Artefact) -> None:
     if not has_requirements(own):
         return
     beside = [layer / "requirements.txt" for layer in artefact.provided_by]
-    provided = resolve(beside, artefact) if beside else {}
-    wanted = resolve([own, *beside], artefact)
-    pins = [f"{name}=={version}" for name, version in sorted(wanted.items()) if name not in provided]
-    pip("install", "--no-deps", "--no-compile", "--target", str(artefact.root), *platform_options(artefact), *pins)
+    provided = resolve(beside, artefact) if beside else []
+    wanted = resolve([own], artefact, constraints=provided)
+    own_pins = [pin for pin in wanted if pin not in provided]
+    pip("install", "--no-deps", "--no-compile", "--target", str(artefact.root), *platform_options(artefact), *own_pins)
 
 
 def has_requirements(path: Path) -> bool:
@@ -145,10 +145,21 @@ def has_requirements(path: Path) -> bool:
     return any(line.strip() and not line.lstrip().startswith("#") for line in path.read_text().splitlines())
 
 
-def resolve(requirements: Sequence[Path], artefact: Artefact) -> dict[str, str]:
-    """Resolve requirements for the Lambda platform, and return the versions by normalised package name."""
+def resolve(requirements: Sequence[Path], artefact: Artefact, constraints: Sequence[str] = ()) -> list[str]:
+    """Resolve requirements for the Lambda platform.
+
+    Args:
+        requirements: Requirements files.
+        artefact: What they are for.
+        constraints: Pins that the result has to agree with.
+
+    Returns:
+        The pins of all packages, with normalised names, in order.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch, "report.json")
+        constraint = Path(scratch, "constraints.txt")
+        constraint.write_text("\n".join(constraints))
         pip(
             "install",
             "--dry-run",
@@ -157,12 +168,14 @@ def resolve(requirements: Sequence[Path], artefact: Artefact) -> dict[str, str]:
             str(report),
             "--target",
             scratch,
+            "--constraint",
+            str(constraint),
             *(["--no-deps"] if artefact.closed else []),
             *platform_options(artefact),
             *(option for path in requirements for option in ("--requirement", str(path))),
         )
         entries = json.loads(report.read_text())["install"]
-    return {normalised(entry["metadata"]["name"]): entry["metadata"]["version"] for entry in entries}
+    return sorted(f"{normalised(entry['metadata']['name'])}=={entry['metadata']['version']}" for entry in entries)
 
 
 def normalised(name: str) -> str:

@@ -4,6 +4,8 @@ Prints the path of a working interpreter of the runtime that template.yaml names
 the Makefiles call it.
 """
 
+from __future__ import annotations  # any python3 may look for the right one
+
 import os
 import re
 import shutil
