@@ -6,20 +6,18 @@ from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeAlias
+from typing import Any
 
 import duckdb
 
 from bakeoff_core.events.model import EXPOSURE_TYPES, PREDICTION
 from bakeoff_core.experiments.model import Experiment, Metric
 from engine.event_files import EventFiles
-from engine.summary import DataQuality, Day, GroupSummary, Summary
+from engine.summary import DataQuality, Day, GroupSummary, Statistics, Summary
 from stats.means import Moments
 from stats.proportions import Proportion
 
 _SQL = Path(__file__).parent / "sql"
-
-Statistics: TypeAlias = Proportion | Moments
 
 
 class DuckDBEngine:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from bakeoff_core.experiments.model import Experiment
 from stats.means import Moments
 from stats.proportions import Proportion
+
+Statistics: TypeAlias = Proportion | Moments
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class GroupSummary:
     """
 
     n: int
-    metrics: dict[str, Proportion | Moments]
+    metrics: dict[str, Statistics]
     daily: tuple[Day, ...] = ()
 
 

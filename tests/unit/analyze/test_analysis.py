@@ -1,0 +1,266 @@
+"""Results and decisions from sufficient statistics."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from analysis import analyse
+from bakeoff_core.experiments.model import Experiment
+from engine.summary import DataQuality, GroupSummary, Statistics, Summary
+from results import Results
+from stats.means import Moments
+from stats.multiplicity import benjamini_hochberg
+from stats.proportions import Proportion
+
+START = datetime(2026, 1, 10, tzinfo=UTC)
+END = START + timedelta(days=14)
+BEFORE_END, AFTER_END = START + timedelta(days=7), END + timedelta(seconds=1)
+
+
+def experiment(**changes: Any) -> Experiment:
+    document: dict[str, Any] = {
+        "name": "checkout",
+        "description": "A shorter checkout.",
+        "hypotheses": ["More users buy."],
+        "start_time": START,
+        "end_time": END,
+        "status": "running",
+        "groups": [{"name": "control", "weight": 0.5}, {"name": "treatment", "weight": 0.5}],
+        "metrics": ["click_rate"],
+        "created_at": START,
+        "updated_at": START,
+    }
+    return Experiment.model_validate(document | changes)
+
+
+def summary(groups: dict[str, dict[str, Statistics]], crossovers: int = 0) -> Summary:
+    return Summary(
+        {name: GroupSummary(next(iter(metrics.values())).n, metrics) for name, metrics in groups.items()},
+        crossovers=crossovers,
+    )
+
+
+def clicks(control: tuple[int, int], **treatments: tuple[int, int]) -> Summary:
+    groups = {"control": control, **treatments}
+    return summary({name: {"click_rate": Proportion(*counts)} for name, counts in groups.items()})
+
+
+def decided(results: Results) -> tuple[str, str, str, str | None]:
+    decision = results.decision
+    return decision.verdict, decision.rule, decision.basis, decision.group
+
+
+def test_groups_and_comparison_of_a_conversion() -> None:
+    results = analyse(experiment(), clicks((8_502, 44_700), treatment=(8_279, 45_489)), AFTER_END)
+    document = results.to_json()
+    assert document["experiment"] == "checkout"
+    assert document["hypotheses"] == ["More users buy."]
+    assert document["computed_at"] == "2026-01-24T00:00:01Z"
+    control = document["groups"]["control"]
+    assert (control["n"], control["control"], control["configured_share"]) == (44_700, True, 0.5)
+    assert control["metrics"]["click_rate"]["conversions"] == 8_502
+    assert control["metrics"]["click_rate"]["rate"] == pytest.approx(0.190201, abs=5e-7)
+    assert document["sample_ratio"]["statistic"] == pytest.approx(6.902, abs=5e-4)
+    assert document["sample_ratio"]["alarm"] is False
+    comparison = document["comparisons"]["treatment"]["click_rate"]
+    assert comparison["difference"] == pytest.approx(-0.0082013, abs=5e-8)
+    assert comparison["p_value"] == comparison["adjusted_p_value"] == pytest.approx(0.00155425, abs=5e-9)
+    assert comparison["relative_difference"] == pytest.approx(-0.0082013 / 0.190201, rel=1e-4)
+    assert comparison["method"] == "two-proportion z, pooled; Newcombe interval"
+    assert comparison["adjustment"] == "Holm"
+    assert comparison["effect_size"]["name"] == "Cohen's h"
+    low, high = comparison["always_valid"]["interval"]
+    assert low < comparison["interval"][0] < comparison["interval"][1] < high
+
+
+def test_mean_metric() -> None:
+    values: dict[str, dict[str, Statistics]] = {
+        "control": {"revenue": Moments.from_sums(3_407, 1_396.87, 52_377.9767)},
+        "treatment": {"revenue": Moments.from_sums(3_461, 2_422.7, 134_698.29)},
+    }
+    document = analyse(experiment(metrics=["revenue"]), summary(values), AFTER_END).to_json()
+    assert document["groups"]["control"]["metrics"]["revenue"]["mean"] == pytest.approx(0.41)
+    comparison = document["comparisons"]["treatment"]["revenue"]
+    assert comparison["p_value"] == pytest.approx(0.02016, abs=5e-6)
+    assert comparison["relative_interval"] == pytest.approx([-0.03526, 1.44989], abs=5e-6)
+    assert comparison["effect_size"]["name"] == "Cohen's d"
+
+
+def test_families_are_adjusted_by_role() -> None:
+    metrics: list[Any] = ["click_rate", "a_rate", "b_rate", {"name": "g_rate", "kind": "conversion", "event_type": "g"}]
+    metrics[3]["role"] = "guardrail"
+    names = ["click_rate", "a_rate", "b_rate", "g_rate"]
+    groups = [{"name": name, "weight": 1} for name in ("control", "one", "two")]
+    per_group: dict[str, dict[str, Statistics]] = {
+        "control": {name: Proportion(1_000, 10_000) for name in names},
+        "one": {name: Proportion(1_080 + 10 * index, 10_000) for index, name in enumerate(names)},
+        "two": {name: Proportion(1_040 + 10 * index, 10_000) for index, name in enumerate(names)},
+    }
+    results = analyse(experiment(metrics=metrics, groups=groups), summary(per_group), AFTER_END)
+    one, two = results.comparisons["one"], results.comparisons["two"]
+
+    def raw(name: str) -> tuple[float, float]:
+        assert one[name].p_value is not None
+        assert two[name].p_value is not None
+        return one[name].p_value or 0, two[name].p_value or 0
+
+    smaller, larger = raw("click_rate")
+    assert smaller < larger
+    assert one["click_rate"].adjusted_p_value == pytest.approx(2 * smaller)
+    assert two["click_rate"].adjusted_p_value == pytest.approx(max(2 * smaller, larger))
+    secondary = benjamini_hochberg([*raw("a_rate"), *raw("b_rate")])
+    adjusted = [group[name].adjusted_p_value for name in ("a_rate", "b_rate") for group in (one, two)]
+    assert adjusted == pytest.approx(secondary)
+    assert one["g_rate"].adjusted_p_value == raw("g_rate")[0]
+    assert (one["a_rate"].adjustment, one["g_rate"].adjustment) == ("Benjamini-Hochberg", "none")
+
+
+def test_what_is_undefined_is_null_with_a_reason() -> None:
+    document = analyse(experiment(), clicks((0, 500), treatment=(0, 480)), AFTER_END).to_json()
+    comparison = document["comparisons"]["treatment"]["click_rate"]
+    assert (comparison["control"], comparison["treatment"]) == (0.0, 0.0)
+    assert comparison["p_value"] is comparison["difference"] is comparison["always_valid"] is None
+    assert comparison["reason"] == "no unit of either group converted"
+    only_relative = analyse(experiment(), clicks((0, 500), treatment=(40, 480)), AFTER_END).to_json()
+    comparison = only_relative["comparisons"]["treatment"]["click_rate"]
+    assert comparison["difference"] == pytest.approx(40 / 480)
+    assert comparison["relative_difference"] is None
+    assert comparison["reason"] == "no relative difference: the control's interval contains 0"
+
+
+def test_no_users_is_no_data() -> None:
+    results = analyse(experiment(), clicks((0, 0), treatment=(0, 0)), BEFORE_END)
+    assert decided(results) == ("no_data", "no_users", "always_valid", None)
+    assert results.sample_ratio.p_value is None
+    assert results.sample_ratio.reason == "no units"
+    assert results.groups["control"].metrics["click_rate"].interval is None
+
+
+def test_a_sample_ratio_mismatch_withholds_the_decision() -> None:
+    results = analyse(experiment(), clicks((500, 5_000), treatment=(900, 5_500)), AFTER_END)
+    assert results.sample_ratio.alarm
+    assert decided(results) == ("invalid", "sample_ratio_mismatch", "planned_horizon", None)
+
+
+@pytest.mark.parametrize(("crossovers", "verdict"), [(20, "continue_testing"), (21, "invalid")])
+def test_crossovers_above_one_percent_withhold_the_decision(crossovers: int, verdict: str) -> None:
+    counts: dict[str, Statistics] = {"click_rate": Proportion(100, 990)}
+    results = analyse(experiment(), summary({"control": counts, "treatment": counts}, crossovers), AFTER_END)
+    assert results.crossovers == crossovers
+    assert results.decision.verdict == verdict
+
+
+# z is 2.6: significant at one planned look, far from it for any number of looks.
+MODERATE = clicks((1_000, 10_000), treatment=(1_113, 10_000))
+STRONG = clicks((1_000, 10_000), treatment=(1_400, 10_000))
+
+
+@pytest.mark.parametrize(
+    ("status", "now", "data", "expected"),
+    [
+        ("running", BEFORE_END, MODERATE, ("continue_testing", "primary_metric_undecided", "always_valid")),
+        ("paused", BEFORE_END, MODERATE, ("continue_testing", "primary_metric_undecided", "always_valid")),
+        ("running", BEFORE_END, STRONG, ("implement", "primary_metric_better", "always_valid")),
+        ("running", END, MODERATE, ("implement", "primary_metric_better", "planned_horizon")),
+        ("completed", BEFORE_END, MODERATE, ("implement", "primary_metric_better", "planned_horizon")),
+        ("stopped", BEFORE_END, MODERATE, ("implement", "primary_metric_better", "planned_horizon")),
+    ],
+)
+def test_before_the_planned_end_only_always_valid_results_decide(
+    status: str, now: datetime, data: Summary, expected: tuple[str, str, str]
+) -> None:
+    results = analyse(experiment(status=status), data, now)
+    assert decided(results) == (*expected, "treatment")
+    comparison = results.comparisons["treatment"]["click_rate"]
+    assert comparison.always_valid is not None
+    fixed = results.decision.basis == "planned_horizon"
+    assert results.decision.interval == (comparison.interval if fixed else comparison.always_valid.interval)
+    assert results.decision.expected_improvement == comparison.difference
+
+
+def test_a_running_experiment_without_an_end_is_never_decided_by_a_fixed_horizon() -> None:
+    results = analyse(experiment(end_time=None), MODERATE, datetime(2100, 1, 1, tzinfo=UTC))
+    assert decided(results)[:3] == ("continue_testing", "primary_metric_undecided", "always_valid")
+
+
+def test_worse_is_rejected() -> None:
+    results = analyse(experiment(), clicks((1_000, 10_000), treatment=(850, 10_000)), AFTER_END)
+    assert decided(results) == ("reject", "primary_metric_worse", "planned_horizon", "treatment")
+    assert results.decision.expected_improvement == pytest.approx(-0.015)
+
+
+def test_less_is_better_where_the_metric_should_decrease() -> None:
+    metric = {"name": "click_rate", "kind": "conversion", "event_type": "click", "direction": "decrease"}
+    results = analyse(experiment(metrics=[metric]), clicks((1_000, 10_000), treatment=(850, 10_000)), AFTER_END)
+    assert decided(results)[:2] == ("implement", "primary_metric_better")
+    assert results.decision.expected_improvement == pytest.approx(0.015)
+    assert results.decision.relative_improvement == pytest.approx(0.15)
+    assert results.decision.interval is not None
+    low, high = results.decision.interval
+    assert 0 < low < 0.015 < high
+
+
+THREE = [{"name": name, "weight": 1} for name in ("control", "one", "two")]
+
+
+def test_the_best_of_several_winners_is_implemented() -> None:
+    data = clicks((1_000, 10_000), one=(1_200, 10_000), two=(1_300, 10_000))
+    assert decided(analyse(experiment(groups=THREE), data, AFTER_END))[3] == "two"
+
+
+def test_one_loser_beside_an_undecided_group_does_not_end_the_test() -> None:
+    data = clicks((1_000, 10_000), one=(700, 10_000), two=(1_010, 10_000))
+    decision = analyse(experiment(groups=THREE), data, AFTER_END).decision
+    assert (decision.verdict, decision.group) == ("continue_testing", "two")
+    assert decision.next_steps[-1] == "Consider a new version without one, which is worse than the control."
+
+
+GUARDED: list[Any] = [
+    "click_rate",
+    {
+        "name": "refund_rate",
+        "kind": "conversion",
+        "event_type": "refund",
+        "direction": "decrease",
+        "role": "guardrail",
+    },
+]
+
+
+def guarded(refunds_of_two: int) -> Summary:
+    def group(clicked: int, refunded: int) -> dict[str, Statistics]:
+        return {"click_rate": Proportion(clicked, 10_000), "refund_rate": Proportion(refunded, 10_000)}
+
+    return summary({"control": group(1_000, 100), "one": group(1_010, 100), "two": group(1_300, refunds_of_two)})
+
+
+def test_a_guardrail_that_is_certainly_worse_beats_the_win() -> None:
+    results = analyse(experiment(groups=THREE, metrics=GUARDED), guarded(160), AFTER_END)
+    assert decided(results) == ("reject", "guardrail_worse", "planned_horizon", "two")
+    assert results.decision.metric == "refund_rate"
+    assert results.decision.expected_improvement == pytest.approx(-0.006)
+
+
+def test_a_guardrail_within_chance_does_not() -> None:
+    results = analyse(experiment(groups=THREE, metrics=GUARDED), guarded(110), AFTER_END)
+    assert decided(results) == ("implement", "primary_metric_better", "planned_horizon", "two")
+
+
+def test_without_metrics_there_is_nothing_to_decide_by() -> None:
+    data = Summary({"control": GroupSummary(10, {}), "treatment": GroupSummary(12, {})})
+    results = analyse(experiment(metrics=[]), data, AFTER_END)
+    assert decided(results) == ("continue_testing", "no_primary_metric", "planned_horizon", None)
+
+
+def test_oddities_are_passed_on() -> None:
+    data = clicks((1, 10), treatment=(2, 12))
+    odd = Summary(data.groups, quality=DataQuality(duplicate_events=7, unreadable_objects=("events/x",)))
+    quality = analyse(experiment(), odd, AFTER_END).to_json()["data_quality"]
+    assert quality["duplicate_events"] == 7
+    assert quality["unreadable_objects"] == ["events/x"]
+
+
+def test_results_survive_being_written_and_read() -> None:
+    results = analyse(experiment(), MODERATE, AFTER_END)
+    assert Results.model_validate_json(results.model_dump_json()) == results
