@@ -27,5 +27,5 @@ build-environments: .venv-sam/installed .venv-lambda/installed
 	touch $@
 
 # Builds for this machine's processor and runs every function under the Lambda Runtime Interface Emulator.
-test-artefacts: setup build-environments
+test-artefacts: setup-dev build-environments
 	.venv/bin/python -m pytest -m build tests/artefacts
