@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bakeoff.standin import Standin
 from bakeoff.standin.functions import InvocationError
+from bakeoff.standin.standin import Standin
 
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
@@ -241,8 +241,9 @@ def test_a_container_stays_warm(http: httpx.Client) -> None:
 
 
 def test_functions_can_be_invoked_as_lambda_is(standin: Standin, http: httpx.Client) -> None:
-    event = standin.scheduled_event("WebFunctionHourly")
+    event = {"source": "aws.scheduler", "detail": "{}"}
     assert standin.invoke("WebFunction", event) == {"scheduled": "{}"}
+    assert standin.run_schedules() == {"WebFunction": {"scheduled": "{}"}}
     with pytest.raises(InvocationError, match="RuntimeError: a secret"):
         standin.invoke("WebFunction", {"rawPath": "/things/raise"})
     path = "/2015-03-31/functions/WebFunction/invocations"
@@ -305,7 +306,7 @@ def test_nothing_is_left_running(project: Path, tmp_path: Path) -> None:
     program = textwrap.dedent(f"""
         import os, sys, httpx
         from pathlib import Path
-        from bakeoff.standin import Standin
+        from bakeoff.standin.standin import Standin
         if __name__ == "__main__":
             with Standin(Path({str(project / "template.yaml")!r}), logs=Path({str(tmp_path)!r})) as standin:
                 pid = httpx.get(standin.url + "/things/x").json()["pid"]

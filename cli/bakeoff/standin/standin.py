@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ from bakeoff.standin.retries import RetryPolicy
 from bakeoff.standin.routing import Router
 from bakeoff.standin.schedules import Timer, interval, scheduled_event
 from bakeoff.standin.snapshot import Holdings, restore, save
-from bakeoff.standin.template import Declarations, EventSource, FunctionDeclaration, read_template
+from bakeoff.standin.template import Declarations, EventSource, FunctionDeclaration, Schedule, read_template
 from bakeoff.standin.worker import FunctionConfiguration
 
 DEFAULT_PARAMETERS: Mapping[str, str] = {"DeliveryWindowSeconds": "1"}
@@ -64,6 +65,7 @@ class Standin:
         self._stack = ExitStack()
         self._functions: dict[str, Function] = {}
         self._pollers: list[Poller] = []
+        self._schedules: tuple[Schedule, ...] = ()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -83,9 +85,13 @@ class Standin:
         """
         return self._functions[function].call(event)
 
-    def scheduled_event(self, name: str) -> dict[str, Any]:
-        """The event that a schedule of the template sends."""
-        return scheduled_event(name, account=ACCOUNT, region=REGION, now=_now())
+    def run_schedules(self) -> dict[str, Any]:
+        """Invoke every scheduled function now, as its schedule does, and return the answers by function.
+
+        Raises:
+            InvocationError: A function failed.
+        """
+        return {schedule.function: self.invoke(schedule.function, _event_of(schedule)) for schedule in self._schedules}
 
     def drain(self, timeout: float = _SECONDS_TO_DRAIN) -> None:
         """Wait until everything in the stream and the queues has been delivered.
@@ -105,6 +111,7 @@ class Standin:
     def _start(self, stack: ExitStack) -> None:
         declarations = read_template(self._template, region=REGION)
         every = {schedule.name: interval(schedule.expression) for schedule in declarations.schedules}
+        self._schedules = declarations.schedules
         self._prepare_logs(declarations)
         self._cloud = stack.enter_context(Cloud(self._logs / "moto.log"))
         self.endpoint_url = self._cloud.endpoint_url
@@ -136,7 +143,7 @@ class Standin:
             timer = Timer(
                 every[schedule.name],
                 self._functions[schedule.function],
-                lambda name=schedule.name: self.scheduled_event(name),  # type: ignore[misc]  # binds the loop's value
+                partial(_event_of, schedule),
             )
             timer.start()
             stack.callback(timer.stop)
@@ -241,6 +248,10 @@ def _expressions(declarations: Declarations) -> dict[Any, Any]:
         destination = source.properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         expressions[source.name, "OnFailure"] = destination
     return expressions
+
+
+def _event_of(schedule: Schedule) -> dict[str, Any]:
+    return scheduled_event(schedule.name, account=ACCOUNT, region=REGION, now=_now())
 
 
 def _queue_url(sqs: Any, arn: str | None) -> str | None:

@@ -11,11 +11,13 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
+from bakeoff.errors import UsageError
+
 _PLACEHOLDER_CODE = "s3://local/code.zip"  # the translator refuses a folder; the folders are kept apart
 _FUNCTION_OF_INTEGRATION = re.compile(r"\$\{(\w+)\.Arn\}/invocations$")
 
 
-class TemplateError(Exception):
+class TemplateError(UsageError):
     """The template asks for something that the stand-in does not do."""
 
 

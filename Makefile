@@ -1,0 +1,50 @@
+.PHONY: setup setup-dev demo serve test lint format clean
+
+# The newest supported Python that runs; a pyenv shim may be on PATH and still refuse to.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
+	then echo $$python; break; fi; done)
+PORT ?= 3000
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+setup: .venv/installed
+setup-dev: .venv/installed-dev
+
+demo: setup
+	$(BIN)/bakeoff demo
+
+serve: setup
+	@exec $(BIN)/bakeoff serve --port $(PORT)
+
+test: setup-dev
+	$(BIN)/python -m pytest -m "not build"
+
+lint: setup-dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+format: setup-dev
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean:
+	rm -rf .venv .venv-sam .venv-lambda .aws-sam .local
+
+.venv/installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Bakeoff needs Python 3.11, 3.12 or 3.13 on PATH" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(PIP) install --upgrade 'pip>=25.1'
+	$(PIP) install --editable '.[local]'
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	$(PIP) install --editable '.[local,sklearn]' --group dev
+	@touch $@
+
+-include scripts/build.mk
+
+# The build suite runs under the same pytest as the others.
+test-artefacts: setup-dev

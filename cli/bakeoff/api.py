@@ -1,0 +1,89 @@
+"""Bakeoff's HTTP API, as a client sees it."""
+
+from collections.abc import Mapping
+from os import environ
+from typing import Any, Self
+
+import httpx
+
+from bakeoff.errors import UsageError
+
+_TIMEOUT_SECONDS = 60.0
+
+
+class ApiError(UsageError):
+    """The API refused a request; the text says why, field by field."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class NoApiError(UsageError):
+    """Nothing says where the API is, or it does not answer there."""
+
+
+class Api:
+    """Requests in JSON, answers as Python values.
+
+    Args:
+        url: Where the API answers.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._client = httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = environ) -> Self:
+        """Find the API by `BAKEOFF_URL`.
+
+        Raises:
+            NoApiError: The variable is not set.
+        """
+        url = environment.get("BAKEOFF_URL")
+        if not url:
+            raise NoApiError(
+                "BAKEOFF_URL is not set: run `bakeoff serve` and export the lines that it prints, "
+                "or set it to the ApiUrl of a deployed stack"
+            )
+        return cls(url)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def get(self, path: str) -> Any:
+        """Read something. Raises ApiError or NoApiError."""
+        return self._request("GET", path)
+
+    def post(self, path: str, body: object = None) -> Any:
+        """Make something happen. Raises ApiError or NoApiError."""
+        return self._request("POST", path, body)
+
+    def put(self, path: str, body: object) -> Any:
+        """Replace something. Raises ApiError or NoApiError."""
+        return self._request("PUT", path, body)
+
+    def _request(self, method: str, path: str, body: object = None) -> Any:
+        try:
+            answer = self._client.request(method, path, json=body)
+        except httpx.TransportError as error:
+            raise NoApiError(f"{self._client.base_url}: does not answer ({error})") from error
+        if answer.is_error:
+            raise ApiError(answer.status_code, describe(answer))
+        return answer.json() if answer.content else None
+
+
+def describe(answer: httpx.Response) -> str:
+    """Put an error answer into words: what a problem document says, or the bare status."""
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {}
+    if not isinstance(problem, dict):
+        problem = {}
+    detail = problem.get("detail") or problem.get("message") or answer.reason_phrase
+    fields = [f"{error['loc']}: {error['msg']}" for error in problem.get("errors", [])]
+    return "\n  ".join([f"{answer.status_code}: {detail}", *fields])

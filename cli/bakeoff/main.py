@@ -1,0 +1,19 @@
+"""The command line: `bakeoff`."""
+
+import typer
+
+from bakeoff.commands import demo, experiments, models, report, serve
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Serve machine-learning models online and run A/B tests between them.",
+)
+app.add_typer(models.app, name="model")
+app.add_typer(experiments.app, name="experiment")
+app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
+app.command("report")(report.report)
+
+if __name__ == "__main__":
+    app()
