@@ -99,8 +99,8 @@ Numbers = Annotated[dict[str, FiniteFloat], BeforeValidator(_no_booleans_among_n
 class ModelMetadata(_Document):
     """A model version's metadata, as `metadata.json` holds them beside `model.onnx`.
 
-    `class_labels` are in the order of the probabilities. `max_batch_size` bounds the rows of one run;
-    `min_memory_mb` is the least memory of a function that may load the model.
+    `class_labels` are in the order of the probabilities. `max_batch_size` is the most
+    rows that one request may hold; `min_memory_mb` is the least memory of a function that may load the model.
     """
 
     name: str = Field(min_length=1)

@@ -1,0 +1,109 @@
+"""What operators do with models: look, load and unload."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from bakeoff_core.clock import Clock, rfc3339
+from bakeoff_core.errors import ModelInUse, ModelNotFound
+from bakeoff_core.experiments.model import Experiment, Group
+from bakeoff_core.stores.cache import BoundedAgeCache
+from bakeoff_core.stores.models import ModelRegistry, ModelVersion
+from bakeoff_core.telemetry import count
+from model_serving import ModelServer
+
+
+class Experiments(Protocol):
+    """Where experiments are listed."""
+
+    def list(self) -> list[Experiment]:
+        """Read all experiments that are not archived."""
+        ...
+
+
+class ModelAdministration:
+    """Looks at versions, and brings them into and out of service.
+
+    Args:
+        registry: Which versions exist.
+        server: Serves them.
+        experiments: Says which versions are in use.
+        clock: The time.
+        max_age_seconds: For how long a health check may repeat the last count of models.
+    """
+
+    def __init__(
+        self,
+        registry: ModelRegistry,
+        server: ModelServer,
+        experiments: Experiments,
+        clock: Clock,
+        max_age_seconds: float,
+    ) -> None:
+        self._registry = registry
+        self._server = server
+        self._experiments = experiments
+        self._clock = clock
+        self._started = clock()
+        read: Callable[[str], list[ModelVersion]] = lambda _key: registry.list()  # noqa: E731
+        self._counted = BoundedAgeCache[str, list[ModelVersion]](
+            read, max_age_seconds, clock, lambda _key: count("stale_configuration_total")
+        )
+
+    def health(self) -> dict[str, Any]:
+        """Say how many versions are ready; one that is unhealthy makes the whole `degraded`."""
+        now = self._clock()
+        models = self._counted.get("models")
+        return {
+            "status": "degraded" if any(model.status == "unhealthy" for model in models) else "healthy",
+            "timestamp": rfc3339(now),
+            "uptime_seconds": round((now - self._started).total_seconds(), 3),
+            "model_count": len(models),
+            "healthy_model_count": sum(model.status == "ready" for model in models),
+        }
+
+    def list(self) -> list[dict[str, Any]]:
+        """Describe every registered version."""
+        return [describe(model) for model in self._registry.list()]
+
+    def load(self, model_name: str, version_or_alias: str | None) -> dict[str, Any]:
+        """Fetch, verify and prove a version, and describe how it stands then.
+
+        Raises:
+            ModelNotFound: There is no such version.
+        """
+        return describe(self._server.reload(self._registry.resolve(model_name, version_or_alias)))
+
+    def unload(self, model_name: str, version_or_alias: str | None) -> dict[str, Any]:
+        """Take a version offline.
+
+        Raises:
+            ModelNotFound: There is no such version.
+            ModelInUse: A running experiment uses it.
+        """
+        version = self._registry.resolve(model_name, version_or_alias)
+        for experiment in self._experiments.list():
+            if experiment.status == "running" and any(self._uses(group, version) for group in experiment.groups):
+                raise ModelInUse(f"model {version.model_key} is used by the running experiment {experiment.name!r}")
+        return describe(self._server.withdraw(version))
+
+    def _uses(self, group: Group, version: ModelVersion) -> bool:
+        if group.model_name != version.name:
+            return False
+        try:
+            return self._registry.resolve(version.name, group.model_version).version == version.version
+        except ModelNotFound:
+            return False
+
+
+def describe(model: ModelVersion) -> dict[str, Any]:
+    """Describe a version as `GET /models` does."""
+    return {
+        "model_key": model.model_key,
+        "status": model.status,
+        "reason": model.reason,
+        "registered_at": rfc3339(model.registered_at),
+        "loaded_at": rfc3339(model.loaded_at) if model.loaded_at else None,
+        "sha256": model.sha256,
+        "size_bytes": model.size_bytes,
+        "metadata": model.metadata,
+    }

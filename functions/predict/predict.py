@@ -1,0 +1,173 @@
+"""Lambda entry point: predictions, alone, in batches and in experiments, and the models behind them."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from bakeoff_core import __version__
+from bakeoff_core.assignment.assigner import Assigner
+from bakeoff_core.clock import Clock, rfc3339, utc_now
+from bakeoff_core.events.recorder import EventRecorder
+from bakeoff_core.http import HttpApi, http_api, parse
+from bakeoff_core.settings import Settings
+from bakeoff_core.stores.aws import client, table
+from bakeoff_core.stores.experiments import CachedExperiments, DynamoExperimentStore
+from bakeoff_core.stores.models import DynamoModelRegistry
+from bakeoff_core.stores.objects import S3ObjectStore
+from bakeoff_core.stores.streams import KinesisEventStream, SqsEventQueue
+from bakeoff_core.telemetry import count, logger
+from experiment_serving import predict_for
+from model_administration import ModelAdministration
+from model_loading import ModelLoader
+from model_runtime.artefacts import ArtefactCache
+from model_serving import ModelServer
+from prediction_bodies import (
+    ExperimentPredictRequest,
+    ModelRequest,
+    PredictRequest,
+    answer_body,
+    batch_answer_body,
+)
+from prediction_log import PredictionLog
+
+_ARTEFACTS = Path(gettempdir()) / "bakeoff-artefacts"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the routes call."""
+
+    server: ModelServer
+    administration: ModelAdministration
+    assigner: Assigner
+    log: PredictionLog
+    clock: Clock
+
+
+def build_api(services: Services) -> HttpApi:
+    """Make the routes.
+
+    Args:
+        services: What they call.
+    """
+    api = http_api()
+    _add_model_routes(api, services)
+    _add_prediction_routes(api, services)
+    return api
+
+
+def _add_model_routes(api: HttpApi, services: Services) -> None:
+    administration = services.administration
+
+    @api.get("/")
+    def root() -> dict[str, Any]:
+        return {
+            "service": "bakeoff",
+            "version": __version__,
+            "status": "running",
+            "timestamp": rfc3339(services.clock()),
+        }
+
+    @api.get("/health")
+    def health() -> dict[str, Any]:
+        return administration.health()
+
+    @api.get("/models")
+    def models() -> dict[str, Any]:
+        return {"models": administration.list()}
+
+    @api.post("/models/load")
+    def load() -> dict[str, Any]:
+        request = parse(ModelRequest, api.body)
+        return administration.load(request.model_name, request.model_version)
+
+    @api.post("/models/unload")
+    def unload() -> dict[str, Any]:
+        request = parse(ModelRequest, api.body)
+        return administration.unload(request.model_name, request.model_version)
+
+
+def _add_prediction_routes(api: HttpApi, services: Services) -> None:
+    server, log, clock = services.server, services.log, services.clock
+
+    @api.post("/predict")
+    def predict() -> dict[str, Any]:
+        request = parse(PredictRequest, api.body)
+        request_id = request.request_id or api.request_id
+        answer = server.predict(request.model_name, request.model_version, request.values, request.loc)
+        log.single(answer, request.values, request_id)
+        return answer_body(answer, request_id, rfc3339(clock()), None)
+
+    @api.post("/batch_predict")
+    def batch_predict() -> dict[str, Any]:
+        request = parse(PredictRequest, api.body)
+        request_id = request.request_id or api.request_id
+        answer = server.predict_batch(request.model_name, request.model_version, request.rows, request.loc)
+        log.batch(answer, request.rows, request_id)
+        return batch_answer_body(answer, request_id, rfc3339(clock()))
+
+    @api.post("/ab_test/predict")
+    def experiment_predict() -> dict[str, Any]:
+        request = parse(ExperimentPredictRequest, api.body)
+        request_id = request.request_id or api.request_id
+        assignment = services.assigner.assign(request.experiment_name, request.user_id, request.context)
+        chosen = predict_for(assignment, request.features, server)
+        if assignment.group is None:
+            log.single(chosen.answer, request.features, request_id)
+        else:
+            count("assignment_total", experiment=request.experiment_name, group=assignment.group.name)
+            log.in_experiment(
+                chosen.answer,
+                request.features,
+                request_id,
+                assignment,
+                context=request.context,
+                fallback=chosen.fallback,
+            )
+        group_name = assignment.group.name if assignment.group else None
+        return {
+            **answer_body(chosen.answer, request_id, rfc3339(clock()), group_name),
+            "fallback": chosen.fallback,
+        }
+
+
+def _services(settings: Settings) -> Services:
+    max_age = settings.configuration_max_age_seconds
+    store = DynamoExperimentStore(table(settings.experiments_table))
+    experiments = CachedExperiments(
+        store, max_age, utc_now, lambda name: count("stale_configuration_total", experiment=name)
+    )
+    registry = DynamoModelRegistry(table(settings.models_table))
+    loader = ModelLoader(
+        S3ObjectStore(client("s3"), settings.model_bucket),
+        ArtefactCache(_ARTEFACTS, settings.model_cache_bytes),
+        settings.model_cache_bytes,
+        settings.memory_mb,
+    )
+    server = ModelServer(registry, loader, utc_now, max_age)
+    recorder = EventRecorder(
+        KinesisEventStream(client("kinesis"), settings.event_stream),
+        SqsEventQueue(client("sqs"), settings.fallback_queue),
+        utc_now,
+    )
+    return Services(
+        server=server,
+        administration=ModelAdministration(registry, server, store, utc_now, max_age),
+        assigner=Assigner(experiments, utc_now),
+        log=PredictionLog(recorder, settings.prediction_sample_rate, random.random),
+        clock=utc_now,
+    )
+
+
+_api = build_api(_services(Settings.from_environment()))
+
+
+@logger.inject_lambda_context
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a request from API Gateway or a function URL."""
+    return _api.resolve(event, context)
