@@ -1,0 +1,70 @@
+"""Numbers written for people."""
+
+from collections.abc import Callable
+from math import floor, log10
+
+from results import Interval
+
+MISSING = "–"  # noqa: RUF001 - the dash that tables print where there is no value
+
+_SMALLEST_P = 0.0001
+_SIGNIFICANT_DIGITS = 4
+
+
+def count(value: float) -> str:
+    """Write a count: 45,489."""
+    return f"{value:,.0f}"
+
+
+def percent(share: float, *, signed: bool = False) -> str:
+    """Write a share in percent: 18.20%, and 0.380% where two decimals would say little."""
+    return f"{_in_hundredths(share, signed=signed)}%"
+
+
+def points(difference: float) -> str:
+    """Write a difference of shares in percentage points: -0.820 points."""
+    return f"{_in_hundredths(difference, signed=True)} points"
+
+
+def number(value: float, *, signed: bool = False) -> str:
+    """Write a number to four significant digits: 52.46, 1,235, 0.02016."""
+    sign = "+" if signed else ""
+    if value == 0:
+        return "0"
+    exponent = floor(log10(abs(value)))
+    if not -_SIGNIFICANT_DIGITS <= exponent <= 12:  # noqa: PLR2004 - a trillion still reads well
+        return f"{value:{sign}.3e}"
+    return f"{value:{sign},.{max(0, _SIGNIFICANT_DIGITS - 1 - exponent)}f}"
+
+
+def signed_number(value: float) -> str:
+    """Write a difference: +1.157."""
+    return number(value, signed=True)
+
+
+def signed_percent(share: float) -> str:
+    """Write a relative difference: +21.3%."""
+    return percent(share, signed=True)
+
+
+def p_value(p: float) -> str:
+    """Write a p-value: 0.0016, 0.376, and < 0.0001 rather than a zero that it never is."""
+    if p < _SMALLEST_P:
+        return f"< {_SMALLEST_P}"
+    return f"{p:.4f}" if p < 0.1 else f"{p:.3f}"  # noqa: PLR2004 - where two digits are left
+
+
+def interval(bounds: Interval | None, write: Callable[[float], str]) -> str:
+    """Write an interval: -1.33 points to -0.31 points."""
+    return MISSING if bounds is None else f"{write(bounds[0])} to {write(bounds[1])}"
+
+
+def optional(value: float | None, write: Callable[[float], str]) -> str:
+    """Write a value, or a dash where there is none."""
+    return MISSING if value is None else write(value)
+
+
+def _in_hundredths(share: float, *, signed: bool) -> str:
+    hundredths = 100 * share
+    decimals = 2 if abs(hundredths) >= 1 or hundredths == 0 else 3
+    return f"{hundredths:{'+' if signed else ''},.{decimals}f}"
