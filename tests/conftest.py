@@ -5,6 +5,14 @@ from pathlib import Path
 
 import pytest
 
+# What the AWS SDK and Powertools read when a module makes a client or a logger; no test reaches AWS.
+os.environ.update(
+    AWS_DEFAULT_REGION="us-east-1",
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_SECRET_ACCESS_KEY="testing",
+    AWS_EC2_METADATA_DISABLED="true",
+)
+
 PROJECT_ROOT = Path(__file__).parent.parent
 
 

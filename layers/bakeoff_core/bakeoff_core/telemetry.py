@@ -3,6 +3,8 @@
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
+NAMESPACE = "Bakeoff"
+
 logger = Logger()
 
 
@@ -28,6 +30,6 @@ def size(name: str, value: float, **dimensions: str) -> None:
 
 
 def _emit(name: str, unit: MetricUnit, value: float, dimensions: dict[str, str]) -> None:
-    with single_metric(name=name, unit=unit, value=value) as metric:
+    with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE) as metric:
         for dimension, detail in dimensions.items():
             metric.add_dimension(name=dimension, value=detail)

@@ -51,10 +51,11 @@ UnitId = Annotated[str, StringConstraints(max_length=512), BeforeValidator(_unit
 
 def field_errors(error: ValidationError) -> list[FieldError]:
     """Say what pydantic found in the form `groups[1].weight: must be ..., got -0.5`."""
-    return [_field_error(details) for details in error.errors(include_url=False)]
+    return [field_error(details) for details in error.errors(include_url=False)]
 
 
-def _field_error(details: ErrorDetails) -> FieldError:
+def field_error(details: ErrorDetails) -> FieldError:
+    """Say one thing that pydantic found."""
     message = details["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     value = details["input"]

@@ -25,6 +25,7 @@ MetricKind = Literal["conversion", "mean"]
 Direction = Literal["increase", "decrease"]
 Role = Literal["primary", "secondary", "guardrail"]
 
+_FEWEST_GROUPS = 2
 _CONVERSION_SUFFIX = "_rate"
 
 
@@ -110,7 +111,7 @@ class ExperimentDefinition(_Document):
     description: str = ""
     start_time: AwareDatetime | None = None
     end_time: AwareDatetime | None = None
-    groups: tuple[Group, ...] = Field(min_length=2)
+    groups: tuple[Group, ...]
     assignment_algorithm: Algorithm = "hash_based"
     target_users: tuple[UnitId, ...] | None = None
     targeting: dict[str, FiniteJson] = {}
@@ -123,6 +124,8 @@ class ExperimentDefinition(_Document):
     @field_validator("groups")
     @classmethod
     def _groups_can_be_drawn(cls, groups: tuple[Group, ...]) -> tuple[Group, ...]:
+        if len(groups) < _FEWEST_GROUPS:
+            raise ValueError(f"there must be at least {_FEWEST_GROUPS}")
         names = [group.name for group in groups]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"group names must be unique, found twice: {', '.join(twice)}")

@@ -15,13 +15,21 @@ def as_payload_2(event: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         event: A Lambda event of format 2.0 or 1.0.
     """
-    event = dict(event) if event.get("version") == "2.0" else _from_payload_1(event)
-    stage = event["requestContext"].get("stage", _DEFAULT_STAGE)
+    event = event if event.get("version") == "2.0" else _from_payload_1(event)
+    context = event["requestContext"]
+    path = _without_stage(event["rawPath"], context.get("stage", _DEFAULT_STAGE))
+    return {
+        **event,
+        "rawPath": path,
+        "requestContext": {**context, "stage": _DEFAULT_STAGE, "http": {**context["http"], "path": path}},
+    }
+
+
+def _without_stage(path: str, stage: str) -> str:
     prefix = f"/{stage}"
-    if stage != _DEFAULT_STAGE and (event["rawPath"] == prefix or event["rawPath"].startswith(f"{prefix}/")):
-        event["rawPath"] = event["rawPath"].removeprefix(prefix) or "/"
-    event["requestContext"] = {**event["requestContext"], "stage": _DEFAULT_STAGE}
-    return event
+    if stage == _DEFAULT_STAGE or not (path == prefix or path.startswith(f"{prefix}/")):
+        return path
+    return path.removeprefix(prefix) or "/"
 
 
 def header(event: Mapping[str, Any], name: str) -> str | None:

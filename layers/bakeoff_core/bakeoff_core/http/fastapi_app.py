@@ -4,7 +4,7 @@ FastAPI and Mangum come with the functions that use this module; the hot ones do
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,15 +12,19 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from mangum import Mangum
+from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
 from bakeoff_core import __version__
-from bakeoff_core.errors import BakeoffError, FieldError, InvalidInput, NotFound
+from bakeoff_core.errors import BakeoffError, InvalidInput, NotFound
 from bakeoff_core.http.events import as_payload_2
 from bakeoff_core.http.problems import CONTENT_TYPE, problem_for
 from bakeoff_core.http.request_ids import HEADER, request_id_for
 from bakeoff_core.telemetry import logger
-from bakeoff_core.validation import location
+from bakeoff_core.validation import field_error
+
+_TEXT = [*DEFAULT_TEXT_MIME_TYPES, CONTENT_TYPE]
 
 Handler = Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]
 
@@ -65,7 +69,7 @@ def create_app(title: str, perf_counter: Callable[[], float] = time.perf_counter
 
 def lambda_handler(app: FastAPI) -> Handler:
     """Make a Lambda handler that serves requests of payload format 2.0 or 1.0, or from a function URL."""
-    mangum = Mangum(app, lifespan="off")
+    mangum = Mangum(app, lifespan="off", text_mime_types=_TEXT)
 
     def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         answer: dict[str, Any] = mangum(as_payload_2(event), context)  # type: ignore[arg-type]
@@ -82,5 +86,6 @@ def _problem(request: Request, error: Exception) -> Response:
 
 
 def _invalid_input(error: Exception) -> InvalidInput:
-    details = error.errors() if isinstance(error, RequestValidationError) else []
-    return InvalidInput([FieldError(location(tuple(each["loc"][1:])), each["msg"]) for each in details])
+    found: Sequence[ErrorDetails] = error.errors() if isinstance(error, RequestValidationError) else []
+    # The first part of FastAPI's location says where the field was: in the path, the query or the body.
+    return InvalidInput([field_error({**details, "loc": tuple(details["loc"][1:])}) for details in found])

@@ -20,7 +20,9 @@ def client(service: str) -> Any:
     Args:
         service: The service as boto3 calls it, such as "kinesis".
     """
-    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+    # Links to objects under a customer's key need the fourth signature version, which S3 alone does not use by itself.
+    config = _CONFIG.merge(Config(signature_version="s3v4")) if service == "s3" else _CONFIG
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
 def table(name: str) -> Any:

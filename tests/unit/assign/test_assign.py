@@ -1,0 +1,87 @@
+import json
+from typing import Any
+
+import pytest
+
+from assign import build_api
+from bakeoff_core.assignment.assigner import Assigner
+from bakeoff_core.assignment.bucketing import bucket
+from bakeoff_core.events.recorder import EventRecorder
+from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
+from bakeoff_core.stores.streams import InMemoryEventSink
+from tests.support import NOON, LambdaContextFake, SettableClock, counting_ids, experiment, http_event
+
+CONTEXT: Any = LambdaContextFake()
+
+
+@pytest.fixture
+def stream() -> InMemoryEventSink:
+    return InMemoryEventSink()
+
+
+@pytest.fixture
+def post(stream: InMemoryEventSink) -> Any:
+    store = InMemoryExperimentStore()
+    store.put(experiment(targeting={"country": "DE"}), Audit("t", "create", NOON))
+    recorder = EventRecorder(stream, InMemoryEventSink(), SettableClock(), counting_ids())
+    api = build_api(Assigner(store, SettableClock()), recorder)
+
+    def post(body: Any) -> tuple[int, dict[str, Any]]:
+        answer = api.resolve(http_event("POST", "/ab_test/assign", json.dumps(body)), CONTEXT)
+        return answer["statusCode"], json.loads(answer["body"])
+
+    return post
+
+
+def test_a_unit_gets_the_group_of_its_hash_and_is_recorded_as_exposed(post: Any, stream: InMemoryEventSink) -> None:
+    for number in range(20):
+        unit = f"user-{number}"
+        status, answer = post({"user_id": unit, "experiment_name": "checkout_button", "context": {"country": "DE"}})
+        expected = "control" if bucket("checkout_button", "group", unit) < 0.5 else "treatment"
+        assert (status, answer["assigned"], answer["group_name"]) == (200, True, expected)
+        assert answer["parameters"] == {"colour": {"control": "blue", "treatment": "green"}[expected]}
+        event = stream.events[number]
+        assert (event.event_type, event.user_id, event.group_name) == ("exposure", unit, expected)
+        assert event.metadata["assignment_id"] == answer["assignment_id"]
+
+
+def test_a_unit_left_out_is_told_why_and_not_recorded(post: Any, stream: InMemoryEventSink) -> None:
+    status, answer = post({"user_id": "user-1", "experiment_name": "checkout_button"})
+    assert (status, answer["assigned"], answer["reason"]) == (200, False, "not_targeted")
+    assert stream.events == []
+
+
+def test_an_integer_is_the_unit_of_its_decimal_string(post: Any, stream: InMemoryEventSink) -> None:
+    for user_id in (17, "17"):
+        post({"user_id": user_id, "experiment_name": "checkout_button", "context": {"country": "DE"}})
+    assert [event.user_id for event in stream.events] == ["17", "17"]
+    assert stream.events[0].group_name == stream.events[1].group_name
+
+
+def test_an_exposure_is_counted(post: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    post({"user_id": "user-1", "experiment_name": "checkout_button", "context": {"country": "DE"}})
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    named = {
+        next(iter(set(m) & {"assignment_total", "exposure_total"})): (m["experiment"], m["group"]) for m in metrics
+    }
+    assert named == dict.fromkeys(["assignment_total", "exposure_total"], ("checkout_button", "treatment"))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        ({"user_id": "u", "experiment_name": "nothing"}, 404, "experiment_name: no experiment is called 'nothing'"),
+        ({"experiment_name": "e"}, 400, "user_id: field required"),
+        ({"user_id": "", "experiment_name": "e"}, 400, "user_id: must not be empty, got ''"),
+        ({"user_id": 1.5, "experiment_name": "e"}, 400, "user_id: must be a string or an integer, got 1.5"),
+        ({"user_id": True, "experiment_name": "e"}, 400, "user_id: must be a string or an integer, got True"),
+        ({"user_id": None, "experiment_name": "e"}, 400, "user_id: must be a string or an integer"),
+        ({"user_id": "u", "experiment_name": "a b"}, 400, "experiment_name: string should match pattern"),
+        ({"user_id": "u", "experiment_name": "e", "context": []}, 400, "context: input should be a valid dictionary"),
+        ({"user_id": "u", "experiment_name": "e", "group": "b"}, 400, "group: extra inputs are not permitted"),
+    ],
+)
+def test_bad_input_is_named(post: Any, body: dict[str, Any], status: int, detail: str) -> None:
+    answered, problem = post(body)
+    assert (answered, problem["status"]) == (status, status)
+    assert problem["detail"].startswith(detail)

@@ -1,0 +1,105 @@
+import json
+from typing import Any
+
+import pytest
+
+from bakeoff_core.experiments.management import ExperimentManager
+from bakeoff_core.http.fastapi_app import lambda_handler
+from bakeoff_core.stores.experiments import InMemoryExperimentStore
+from bakeoff_core.stores.models import InMemoryModelRegistry
+from experiments import build_app
+from tests.support import LambdaContextFake, SettableClock, http_event
+
+CONTEXT: Any = LambdaContextFake()
+PATH = "/ab_test/experiments"
+DOCUMENT: dict[str, Any] = {
+    "name": "e",
+    "groups": [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}],
+    "metrics": ["click_rate"],
+}
+
+
+@pytest.fixture
+def call() -> Any:
+    manager = ExperimentManager(InMemoryExperimentStore(), InMemoryModelRegistry(), SettableClock())
+    handler = lambda_handler(build_app(manager))
+
+    def call(method: str, path: str, body: Any = None, query: str = "") -> tuple[int, Any]:
+        text = body if isinstance(body, str) or body is None else json.dumps(body)
+        answer = handler(http_event(method, path, text) | {"rawQueryString": query}, CONTEXT)
+        return answer["statusCode"], json.loads(answer["body"])
+
+    return call
+
+
+def test_an_experiment_from_draft_to_archive(call: Any) -> None:
+    status, created = call("POST", PATH, DOCUMENT)
+    assert (status, created["status"], created["version"]) == (201, "draft", 1)
+    assert created["created_at"] == "2026-03-01T12:00:00Z"
+    assert call("GET", PATH) == (200, [created])
+    assert call("GET", f"{PATH}/e") == (200, created)
+    status, changed = call("PUT", f"{PATH}/e", created | {"sample_rate": 0.25})
+    assert (status, changed["sample_rate"], changed["version"]) == (200, 0.25, 2)
+    statuses = [call("POST", f"{PATH}/e/{action}")[1]["status"] for action in ("start", "pause", "resume", "complete")]
+    assert statuses == ["running", "paused", "running", "completed"]
+    status, archived = call("DELETE", f"{PATH}/e")
+    assert (status, archived["archived_at"]) == (200, "2026-03-01T12:00:00Z")
+    assert call("GET", PATH) == (200, [])
+
+
+def test_an_experiment_is_stopped(call: Any) -> None:
+    call("POST", PATH, DOCUMENT)
+    call("POST", f"{PATH}/e/start")
+    assert call("POST", f"{PATH}/e/stop")[1]["status"] == "stopped"
+
+
+def test_a_new_version_is_asked_for_in_the_query(call: Any) -> None:
+    call("POST", PATH, DOCUMENT)
+    call("POST", f"{PATH}/e/start")
+    status, problem = call("PUT", f"{PATH}/e", DOCUMENT | {"salt": "s"})
+    assert (status, problem["detail"][:6]) == (409, "salt: ")
+    status, changed = call("PUT", f"{PATH}/e", DOCUMENT | {"salt": "s"}, "new_version=true")
+    assert (status, changed["config_version"]) == (200, 2)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "detail"),
+    [
+        ("POST", PATH, None, 400, "body: must hold a JSON document"),
+        ("POST", PATH, "{", 400, "body: must be valid JSON"),
+        ("POST", PATH, [], 400, "body: must be a JSON object"),
+        ("POST", PATH, '{"name": NaN}', 400, "body: must be valid JSON"),
+        (
+            "POST",
+            PATH,
+            DOCUMENT | {"sample_rate": 2},
+            400,
+            "sample_rate: input should be less than or equal to 1, got 2",
+        ),
+        ("POST", PATH, DOCUMENT, 409, "name: an experiment called 'e' exists already"),
+        ("GET", f"{PATH}/nothing", None, 404, "experiment_name: no experiment is called 'nothing'"),
+        ("GET", f"{PATH}/a%20b", None, 400, "name: string should match pattern"),
+        ("PUT", f"{PATH}/e", DOCUMENT | {"name": "f"}, 400, "name: must stay 'e'"),
+        ("PUT", f"{PATH}/nothing", DOCUMENT, 404, "experiment_name: no experiment is called 'nothing'"),
+        ("POST", f"{PATH}/e/pause", None, 409, "status: cannot pause an experiment that is draft"),
+        ("POST", f"{PATH}/nothing/start", None, 404, "experiment_name: no experiment is called 'nothing'"),
+        ("DELETE", f"{PATH}/nothing", None, 404, "experiment_name: no experiment is called 'nothing'"),
+    ],
+)
+def test_bad_input_is_named(call: Any, method: str, path: str, body: Any, status: int, detail: str) -> None:
+    call("POST", PATH, DOCUMENT)
+    answered, problem = call(method, path, body)
+    assert (answered, problem["status"]) == (status, status)
+    assert problem["detail"].startswith(detail)
+
+
+def test_the_documentation_covers_every_route(call: Any) -> None:
+    status, document = call("GET", "/openapi.json")
+    assert status == 200
+    assert set(document["paths"]) == {
+        PATH,
+        f"{PATH}/{{name}}",
+        *(f"{PATH}/{{name}}/{action}" for action in ("start", "pause", "resume", "stop", "complete")),
+    }
+    schema = document["paths"][PATH]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert schema["required"] == ["name", "groups"]

@@ -1,0 +1,31 @@
+import pytest
+from pydantic import ValidationError
+
+from bakeoff_core.settings import Settings
+
+
+def test_settings_come_from_the_environment() -> None:
+    settings = Settings.from_environment(
+        {
+            "BAKEOFF_EXPERIMENTS_TABLE": "experiments",
+            "BAKEOFF_CONFIGURATION_MAX_AGE_SECONDS": "2.5",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+            "HOME": "/",
+        }
+    )
+    assert (settings.experiments_table, settings.configuration_max_age_seconds, settings.memory_mb) == (
+        "experiments",
+        2.5,
+        512,
+    )
+
+
+def test_settings_have_defaults() -> None:
+    settings = Settings.from_environment({})
+    assert (settings.experiments_table, settings.configuration_max_age_seconds) == ("", 10)
+    assert (settings.prediction_sample_rate, settings.model_cache_bytes) == (0, 268_435_456)
+
+
+def test_a_setting_of_the_wrong_kind_stops_the_start() -> None:
+    with pytest.raises(ValidationError, match="prediction_sample_rate"):
+        Settings.from_environment({"BAKEOFF_PREDICTION_SAMPLE_RATE": "2"})
