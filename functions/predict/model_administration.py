@@ -1,6 +1,5 @@
 """What operators do with models: look, load and unload."""
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from bakeoff_core.clock import Clock, rfc3339
@@ -44,7 +43,10 @@ class ModelAdministration:
         self._experiments = experiments
         self._clock = clock
         self._started = clock()
-        read: Callable[[str], list[ModelVersion]] = lambda _key: registry.list()  # noqa: E731
+
+        def read(_key: str) -> list[ModelVersion]:
+            return registry.list()
+
         self._counted = BoundedAgeCache[str, list[ModelVersion]](
             read, max_age_seconds, clock, lambda _key: count("stale_configuration_total")
         )
