@@ -27,7 +27,6 @@ class ModelAdministration:
         server: Serves them.
         experiments: Says which versions are in use.
         clock: The time.
-        max_age_seconds: For how long a health check may repeat the last count of models.
     """
 
     def __init__(
@@ -36,7 +35,6 @@ class ModelAdministration:
         server: ModelServer,
         experiments: Experiments,
         clock: Clock,
-        max_age_seconds: float,
     ) -> None:
         self._registry = registry
         self._server = server
@@ -47,8 +45,9 @@ class ModelAdministration:
         def read(_key: str) -> list[ModelVersion]:
             return registry.list()
 
+        # An age of 0: a health check looks every time, and repeats what it saw while the registry is down.
         self._counted = BoundedAgeCache[str, list[ModelVersion]](
-            read, max_age_seconds, clock, lambda _key: count("stale_configuration_total")
+            read, 0, clock, lambda _key: count("stale_configuration_total")
         )
 
     def health(self) -> dict[str, Any]:

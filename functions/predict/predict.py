@@ -157,7 +157,7 @@ def _services(settings: Settings) -> Services:
     )
     return Services(
         server=server,
-        administration=ModelAdministration(registry, server, store, utc_now, max_age),
+        administration=ModelAdministration(registry, server, store, utc_now),
         assigner=Assigner(experiments, utc_now),
         log=PredictionLog(recorder, settings.prediction_sample_rate, random.random),
         clock=utc_now,

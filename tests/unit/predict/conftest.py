@@ -51,7 +51,7 @@ class House:
         artefacts = ArtefactCache(self.folder, 10_000_000)
         self.loader = ModelLoader(self.objects, artefacts, 10_000_000, self.memory_mb)
         self.server = ModelServer(self.registry, self.loader, self.clock, 10)
-        self.administration = ModelAdministration(self.registry, self.server, self.experiments, self.clock, 10)
+        self.administration = ModelAdministration(self.registry, self.server, self.experiments, self.clock)
         cached = CachedExperiments(self.experiments, 0, self.clock, lambda _name: None)
         self.assigner = Assigner(cached, self.clock)
         recorder = EventRecorder(self.stream, self.fallback_queue, self.clock)
