@@ -12,12 +12,15 @@ import duckdb
 
 from bakeoff_core.events.model import EXPOSURE_TYPES, PREDICTION
 from bakeoff_core.experiments.model import Experiment, Metric
+from bakeoff_core.stores.objects import ObjectStore
 from engine.event_files import EventFiles
 from engine.summary import DataQuality, Day, GroupSummary, Statistics, Summary
 from stats.means import Moments
 from stats.proportions import Proportion
 
 _SQL = Path(__file__).parent / "sql"
+_MEMORY_MB_PER_VCPU = 1_769  # Lambda's own measure
+_SMALLEST_MEMORY_MB = 256
 
 
 class DuckDBEngine:
@@ -57,6 +60,20 @@ class DuckDBEngine:
             with duckdb.connect(config=config) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
                 yield connection
+
+
+@contextmanager
+def duckdb_over(objects: ObjectStore, *, memory_mb: int) -> Iterator[DuckDBEngine]:
+    """Open an engine on the events of a bucket, for one invocation.
+
+    Args:
+        objects: The store of the event bucket.
+        memory_mb: The function's memory, of which DuckDB gets half, and whose size decides on its vCPUs.
+    """
+    with TemporaryDirectory() as folder:
+        files = EventFiles(objects, Path(folder))
+        threads = max(1, memory_mb // _MEMORY_MB_PER_VCPU)
+        yield DuckDBEngine(files, memory_limit_mb=max(_SMALLEST_MEMORY_MB, memory_mb // 2), threads=threads)
 
 
 class _Pass:

@@ -1,0 +1,104 @@
+"""Reports in their bucket: written, listed, linked to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bakeoff_core.errors import ReportNotFound
+from bakeoff_core.stores.objects import ObjectNotFound, ObjectStore
+from rendering.documents import to_html, to_json, to_markdown
+from results import Results
+
+LATEST = "latest"
+LINK_SECONDS = 900
+
+_ID_FORMAT = "%Y%m%dT%H%M%S.%fZ"
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    content_type: str
+    write: Callable[[Results], str]
+
+
+FILES = {
+    "report.html": _File("text/html; charset=utf-8", to_html),
+    "report.md": _File("text/markdown; charset=utf-8", to_markdown),
+    # Programs wait for this one, and a report is listed by it: it comes last.
+    "report.json": _File("application/json", to_json),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report that was written."""
+
+    experiment: str
+    report_id: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the report's id, time and links."""
+        path = f"/ab_test/experiments/{self.experiment}/reports/{self.report_id}"
+        created_at = datetime.strptime(self.report_id, _ID_FORMAT).replace(tzinfo=UTC)
+        return {
+            "report_id": self.report_id,
+            "experiment": self.experiment,
+            "created_at": created_at.isoformat().replace("+00:00", "Z"),
+            "links": {name: f"{path}/{name}" for name in sorted(FILES)},
+        }
+
+
+def report_id_at(moment: datetime) -> str:
+    """Make a report's id from its time; ids sort as their times do."""
+    return moment.astimezone(UTC).strftime(_ID_FORMAT)
+
+
+class Reports:
+    """The reports of all experiments.
+
+    Args:
+        objects: The store of the report bucket.
+    """
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+
+    def write(self, results: Results) -> Report:
+        """Write a report's files, and the same over those of the latest."""
+        report = Report(results.experiment, report_id_at(results.computed_at))
+        bodies = {name: file.write(results).encode() for name, file in FILES.items()}
+        for report_id in (report.report_id, LATEST):
+            for name, body in bodies.items():
+                self._objects.put(_key(results.experiment, report_id, name), body, FILES[name].content_type)
+        return report
+
+    def list(self, experiment: str) -> list[Report]:
+        """List an experiment's reports, newest first."""
+        ids = {_id_of(key) for key in self._objects.list(_prefix(experiment)) if key.endswith("/report.json")}
+        return [Report(experiment, report_id) for report_id in sorted(ids - {LATEST}, reverse=True)]
+
+    def link(self, experiment: str, report_id: str, name: str) -> str:
+        """Make a link that reads one file without credentials for a while.
+
+        Raises:
+            ReportNotFound: There is no such report, or it has no such file.
+        """
+        if name not in FILES:
+            raise ReportNotFound(f"file: a report has no file {name!r}, only {', '.join(sorted(FILES))}")
+        try:
+            return self._objects.presigned_url(_key(experiment, report_id, name), LINK_SECONDS)
+        except ObjectNotFound:
+            raise ReportNotFound(f"report_id: experiment {experiment!r} has no report {report_id!r}") from None
+
+
+def _prefix(experiment: str) -> str:
+    return f"reports/{experiment}/"
+
+
+def _key(experiment: str, report_id: str, name: str) -> str:
+    return f"{_prefix(experiment)}{report_id}/{name}"
+
+
+def _id_of(key: str) -> str:
+    return key.split("/")[-2]

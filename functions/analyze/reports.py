@@ -1,0 +1,87 @@
+"""Lambda entry point: statistics now, and reports made, listed and downloaded (/ab_test/experiments/{name}/...)."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Annotated, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from fastapi import FastAPI, Path
+from fastapi.responses import RedirectResponse
+
+from analysis import analyse
+from bakeoff_core.clock import Clock, utc_now
+from bakeoff_core.http.fastapi_app import create_app, lambda_handler
+from bakeoff_core.settings import Settings
+from bakeoff_core.stores.aws import client, table
+from bakeoff_core.stores.experiments import DynamoExperimentStore, ExperimentStore
+from bakeoff_core.stores.objects import S3ObjectStore
+from bakeoff_core.telemetry import logger
+from bakeoff_core.validation import NAME_PATTERN
+from engine.duckdb_engine import duckdb_over
+from engine.summary import Engine
+from reporting import Reports
+from results import Results
+
+Name = Annotated[str, Path(pattern=NAME_PATTERN)]
+
+
+def build_app(
+    experiments: ExperimentStore,
+    reports: Reports,
+    open_engine: Callable[[], AbstractContextManager[Engine]],
+    clock: Clock,
+) -> FastAPI:
+    """Make the routes.
+
+    Args:
+        experiments: Where experiments are kept.
+        reports: Where reports are kept.
+        open_engine: Opens an engine for one request.
+        clock: The time.
+    """
+    app = create_app("Bakeoff reports")
+
+    def results_now(name: str) -> Results:
+        experiment = experiments.get(name)
+        with open_engine() as engine:
+            return analyse(experiment, engine.summarise(experiment), clock())
+
+    @app.get("/ab_test/experiments/{name}/stats")
+    @app.get("/ab_test/experiment/{name}/stats", include_in_schema=False)
+    async def read_statistics(name: Name) -> Results:
+        return results_now(name)
+
+    @app.post("/ab_test/experiments/{name}/reports", status_code=201)
+    async def make_report(name: Name) -> dict[str, Any]:
+        return reports.write(results_now(name)).to_json()
+
+    @app.get("/ab_test/experiments/{name}/reports")
+    async def list_reports(name: Name) -> dict[str, Any]:
+        experiments.get(name)
+        return {"reports": [report.to_json() for report in reports.list(name)]}
+
+    @app.get("/ab_test/experiments/{name}/reports/{report_id}/{file}", status_code=307)
+    async def download_report(name: Name, report_id: Name, file: Name) -> RedirectResponse:
+        return RedirectResponse(reports.link(name, report_id, file), status_code=307)
+
+    return app
+
+
+def _build_app(settings: Settings) -> FastAPI:
+    s3 = client("s3")
+    return build_app(
+        DynamoExperimentStore(table(settings.experiments_table)),
+        Reports(S3ObjectStore(s3, settings.report_bucket)),
+        partial(duckdb_over, S3ObjectStore(s3, settings.event_bucket), memory_mb=settings.memory_mb),
+        utc_now,
+    )
+
+
+_handler = lambda_handler(_build_app(Settings.from_environment()))
+
+
+@logger.inject_lambda_context
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a request from API Gateway or a function URL."""
+    return _handler(event, context)

@@ -1,0 +1,173 @@
+"""The scheduled analysis and the routes of reports, over stores in memory and real events."""
+
+import gzip
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from analyze import AnalysisFailed, Handle, build_handler
+from bakeoff_core.events.model import Event
+from bakeoff_core.http.fastapi_app import lambda_handler
+from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
+from bakeoff_core.stores.objects import InMemoryObjectStore
+from engine.duckdb_engine import duckdb_over
+from reporting import Reports
+from reports import build_app
+from rounds import Reporter
+from tests.support import NOON, LambdaContextFake, SettableClock, experiment, http_event
+
+CONTEXT: Any = LambdaContextFake()
+AUDIT = Audit(actor="test", action="create", at=NOON)
+
+Call = Callable[[str, str], tuple[int, dict[str, str], Any]]
+
+
+class World:
+    """Everything that the two entry points stand on."""
+
+    def __init__(self) -> None:
+        self.experiments = InMemoryExperimentStore()
+        self.events = InMemoryObjectStore()
+        self.files = InMemoryObjectStore()
+        self.reports = Reports(self.files)
+        self.clock = SettableClock(NOON + timedelta(days=1))
+        self.failures: list[tuple[str, str]] = []
+        self.open_engine = partial(duckdb_over, self.events, memory_mb=512)
+
+    def record(self, *events: Event, key: str = "events/dt=2026-03-01/hour=12/s-1-2.ndjson.gz") -> None:
+        self.events.put(key, gzip.compress(b"".join(event.to_line() + b"\n" for event in events)), "application/gzip")
+
+    def fail(self, name: str, error: Exception) -> None:
+        self.failures.append((name, str(error)))
+
+
+def event(number: int, user: str, event_type: str, **fields: Any) -> Event:
+    at = NOON + timedelta(minutes=number)
+    return Event(event_id=f"e{number}", event_type=event_type, user_id=user, timestamp=at, received_at=at, **fields)
+
+
+def exposure(number: int, user: str, group: str) -> Event:
+    return event(number, user, "exposure", experiment_name="checkout_button", group_name=group, config_version=1)
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    for name, status in (("checkout_button", "running"), ("other", "running"), ("over", "completed")):
+        world.experiments.put(experiment(name=name, status=status), AUDIT)
+    world.record(
+        exposure(1, "a", "control"),
+        exposure(2, "b", "control"),
+        exposure(3, "c", "treatment"),
+        event(4, "a", "click"),
+        event(5, "c", "revenue", event_value=12.5),
+    )
+    return world
+
+
+@pytest.fixture
+def scheduled(world: World) -> Handle:
+    return build_handler(Reporter(world.experiments, world.reports, world.clock, world.fail), world.open_engine)
+
+
+@pytest.fixture
+def call(world: World) -> Call:
+    handler = lambda_handler(build_app(world.experiments, world.reports, world.open_engine, world.clock))
+
+    def call(method: str, path: str) -> tuple[int, dict[str, str], Any]:
+        answer = handler(http_event(method, path), CONTEXT)
+        return answer["statusCode"], answer["headers"], json.loads(answer["body"] or "null")
+
+    return call
+
+
+@pytest.mark.parametrize("event", [{}, {"detail": {}}, {"detail": "{}"}])
+def test_every_running_experiment_is_reported_on(world: World, scheduled: Handle, event: dict[str, Any]) -> None:
+    summary = scheduled(event)
+    assert [report["experiment"] for report in summary["reports"]] == ["checkout_button", "other"]
+    assert summary["failed"] == []
+    document = json.loads(world.files.get("reports/checkout_button/latest/report.json"))
+    assert document["groups"]["control"]["metrics"]["click_rate"]["conversions"] == 1
+    assert document["groups"]["control"]["n"] == 2
+    assert document["groups"]["treatment"]["metrics"]["revenue"]["sum"] == 12.5
+    assert json.loads(world.files.get("reports/other/latest/report.json"))["decision"]["verdict"] == "no_data"
+    assert world.files.list("reports/over/") == []
+
+
+@pytest.mark.parametrize("detail", [{"experiments": ["over"]}, '{"experiments": ["over"]}'])
+def test_named_experiments_are_reported_on_even_when_they_are_over(
+    world: World, scheduled: Handle, detail: Any
+) -> None:
+    summary = scheduled({"detail": detail})
+    assert [report["experiment"] for report in summary["reports"]] == ["over"]
+    assert summary["reports"][0]["report_id"] == "20260302T120000.000000Z"
+
+
+def test_one_failure_stops_no_other_and_is_visible(world: World, scheduled: Handle) -> None:
+    with pytest.raises(AnalysisFailed, match="could not analyse missing; wrote 2 reports"):
+        scheduled({"detail": {"experiments": ["checkout_button", "missing", "other"]}})
+    assert world.failures == [("missing", "experiment_name: no experiment is called 'missing'")]
+    assert len(world.reports.list("checkout_button")) == len(world.reports.list("other")) == 1
+
+
+@pytest.mark.parametrize("spelling", ["experiments", "experiment"])
+def test_statistics_are_computed_now(call: Call, spelling: str) -> None:
+    status, headers, results = call("GET", f"/ab_test/{spelling}/checkout_button/stats")
+    assert status == 200
+    assert headers["content-type"] == "application/json"
+    assert results["experiment"] == "checkout_button"
+    assert results["computed_at"] == "2026-03-02T12:00:00Z"
+    assert {name: group["n"] for name, group in results["groups"].items()} == {"control": 2, "treatment": 1}
+    assert results["comparisons"]["treatment"]["click_rate"]["method"] == "Fisher exact; Newcombe interval"
+
+
+def test_a_report_is_made_listed_and_downloaded(call: Call) -> None:
+    path = "/ab_test/experiments/checkout_button/reports"
+    status, _, report = call("POST", path)
+    assert (status, report["report_id"]) == (201, "20260302T120000.000000Z")
+    assert call("GET", path)[2] == {"reports": [report]}
+    for link in (*report["links"].values(), f"{path}/latest/report.html"):
+        status, headers, _ = call("GET", link)
+        assert status == 307
+        folder, _, file = link.removeprefix(f"{path}/").partition("/")
+        assert headers["location"] == f"memory:reports/checkout_button/{folder}/{file}?expires=900"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "detail"),
+    [
+        ("GET", "experiments/nothing/stats", 404, "experiment_name: no experiment is called 'nothing'"),
+        ("POST", "experiments/nothing/reports", 404, "experiment_name: no experiment is called 'nothing'"),
+        ("GET", "experiments/nothing/reports", 404, "experiment_name: no experiment is called 'nothing'"),
+        (
+            "GET",
+            "experiments/checkout_button/reports/x/report.md",
+            404,
+            "report_id: experiment 'checkout_button' has no",
+        ),
+        (
+            "GET",
+            "experiments/checkout_button/reports/latest/secrets.txt",
+            404,
+            "file: a report has no file 'secrets.txt'",
+        ),
+        ("GET", "experiments/a%20b/stats", 400, "name: "),
+        ("GET", "experiments/checkout_button/reports/%2e%2e%5cx/report.md", 400, "report_id: "),
+    ],
+)
+def test_what_is_wrong_is_named(call: Call, method: str, path: str, status: int, detail: str) -> None:
+    answered, headers, problem = call(method, f"/ab_test/{path}")
+    assert answered == status
+    assert headers["content-type"] == "application/problem+json"
+    assert problem["detail"].startswith(detail)
+
+
+def test_a_broken_object_is_reported_and_the_rest_counts(world: World, call: Call) -> None:
+    world.events.put("events/dt=2026-03-01/hour=13/s-3-4.ndjson.gz", b"broken", "application/gzip")
+    results = call("GET", "/ab_test/experiments/checkout_button/stats")[2]
+    assert results["data_quality"]["unreadable_objects"] == ["events/dt=2026-03-01/hour=13/s-3-4.ndjson.gz"]
+    assert results["groups"]["control"]["n"] == 2
