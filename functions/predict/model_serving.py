@@ -87,7 +87,7 @@ class ModelServer:
             InvalidInput: The row does not fit the model's schema.
         """
         started = self._perf_counter()
-        version = self._usable(model_name, version_or_alias)
+        version = self._resolve(model_name, version_or_alias)
         with self._measured(version):
             model = self._model(version)
             run_started = self._perf_counter()
@@ -111,7 +111,7 @@ class ModelServer:
         """
         started = self._perf_counter()
         _check_size(rows, MAX_BATCH_ROWS, loc)
-        version = self._usable(model_name, version_or_alias)
+        version = self._resolve(model_name, version_or_alias)
         with self._measured(version):
             model = self._model(version)
             _check_size(rows, model.metadata.max_batch_size or MAX_BATCH_ROWS, loc)
@@ -147,18 +147,18 @@ class ModelServer:
         self._loader.forget(version)
         return changed
 
-    def _usable(self, model_name: str, version_or_alias: str | None) -> ModelVersion:
+    def _resolve(self, model_name: str, version_or_alias: str | None) -> ModelVersion:
         version = self._remembered.resolve(model_name, version_or_alias)
         if version.status in _REFUSED:
             # It may have come back a moment ago, and a refusal should not outlive its reason.
             version = self._registry.resolve(model_name, version_or_alias)
+        return version
+
+    def _model(self, version: ModelVersion) -> Model:
         if version.status == "offline":
             raise ModelUnavailable(version.model_key, "it was taken offline")
         if version.status == "unhealthy":
             raise ModelUnavailable(version.model_key, version.reason or "it is unhealthy")
-        return version
-
-    def _model(self, version: ModelVersion) -> Model:
         try:
             return self._loader.get(version)
         except UnusableModel as error:

@@ -21,6 +21,7 @@ def test_example_metadata_are_read() -> None:
     assert [feature.name for feature in metadata.input_schema.features][:2] == ["position", "user_feature_0"]
     assert metadata.input_schema.features[-1].default == 0.0
     assert metadata.class_labels == (0, 1)
+    assert [type(label) for label in metadata.class_labels] == [int, int]
     assert metadata.probe.tolerance == 1e-5
 
 

@@ -1,6 +1,8 @@
 """Rows against a schema."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model_runtime.errors import FeatureError, InvalidFeatures
 from model_runtime.metadata import InputSchema
@@ -71,3 +73,25 @@ def test_number_that_the_tensor_cannot_hold_is_refused() -> None:
     assert errors_of({"position": 128, "colour": "red"}) == [
         FeatureError("data[3].position", "must lie between -128 and 127, got 128")
     ]
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+NAMED = st.fixed_dictionaries({}, optional=dict.fromkeys(("position", "colour", "affinity", "member"), ANYTHING))
+
+
+@given(data=ANYTHING | NAMED)
+def test_any_json_is_read_or_refused_by_name(data: object) -> None:
+    outcome: list[type] | tuple[FeatureError, ...]
+    try:
+        outcome = [type(value) for value in READER.read(data, "data")]
+    except InvalidFeatures as error:
+        outcome = error.errors
+    if isinstance(outcome, list):
+        assert outcome == [int, str, float, bool]
+    else:
+        assert outcome
+        assert all(each.loc.startswith("data") for each in outcome)

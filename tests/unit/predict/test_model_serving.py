@@ -144,3 +144,13 @@ def test_metrics_have_their_names(house: Any, features: dict[str, Any], capsys: 
     (errors,) = [line for line in written.splitlines() if '"Name":"model_request_errors"' in line]
     assert '"error_type":"InvalidInput"' in errors
     assert '"model_name":"recommendation"' in errors
+
+
+def test_refused_request_counts_as_an_error(
+    house: Any, features: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    house.registry.set_status("recommendation", "v1", "offline")
+    with pytest.raises(ModelUnavailable):
+        house.server.predict("recommendation", "v1", features, "data")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if '"Name":"model_request_errors"' in line]
+    assert '"error_type":"ModelUnavailable"' in line
