@@ -28,10 +28,14 @@ class Api:
 
     Args:
         url: Where the API answers.
+
+    Attributes:
+        url: The same, without a slash at its end.
     """
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS)
+        self.url = url.rstrip("/")
+        self._client = httpx.Client(base_url=self.url, timeout=_TIMEOUT_SECONDS, follow_redirects=True)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = environ) -> Self:
@@ -70,7 +74,7 @@ class Api:
         try:
             answer = self._client.request(method, path, json=body)
         except httpx.TransportError as error:
-            raise NoApiError(f"{self._client.base_url}: does not answer ({error})") from error
+            raise NoApiError(f"{self.url}: does not answer ({error})") from error
         if answer.is_error:
             raise ApiError(answer.status_code, describe(answer))
         return answer.json() if answer.content else None

@@ -47,5 +47,12 @@ def publish_folder(
     if not artefact.is_file():
         raise UsageError(f"{artefact}: not found")
     return publish(
-        metadata["name"], metadata["version"], artefact.read_bytes(), metadata, registry, objects, clock, alias=alias
+        metadata["name"],
+        metadata["version"],
+        artefact.read_bytes(),
+        metadata,
+        registry=registry,
+        objects=objects,
+        clock=clock,
+        alias=alias,
     )

@@ -8,9 +8,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from bakeoff.errors import UsageError
+from bakeoff.standin.functions import InvocationError
 from bakeoff_core.errors import BakeoffError
 
-_EXPECTED = (BakeoffError, BotoCoreError, ClientError, OSError, UsageError, ValidationError)
+_EXPECTED = (BakeoffError, BotoCoreError, ClientError, InvocationError, OSError, UsageError, ValidationError)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ def report(name: Annotated[str, typer.Argument(help="The experiment.")]) -> None
     """Analyse an experiment, write its reports, and print its results."""
     with failures_in_words(), Api.from_environment() as api:
         made = api.post(f"/ab_test/experiments/{name}/reports")
-        results = api.get(f"/ab_test/experiments/{name}/stats")
-    console = Console()
-    console.print(results_table(results))
-    console.print_json(data=made)
+        results = api.get(made["links"]["report.json"])
+    Console().print(results_table(results))
+    for link in made["links"].values():
+        typer.echo(f"{api.url}{link}")

@@ -127,14 +127,14 @@ def draw_features(impressions: Sequence[Impression], users: int, seed: int) -> d
 
 
 def copy_reports(standin: Standin, experiment: str, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Copy an experiment's reports out of S3.
+    """Copy an experiment's newest reports out of S3.
 
     Yields:
         The URI of each file, and the copy.
     """
     s3 = standin.client("s3")
     bucket = standin.environment["BAKEOFF_REPORT_BUCKET"]
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"reports/{experiment}/"):
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"reports/{experiment}/latest/"):
         for entry in page.get("Contents", []):
             copy = folder / entry["Key"].removeprefix("reports/")
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +161,7 @@ def _print_models(api: Api, console: Console) -> None:
         console.print(
             f"  {model['model_key']} ({model['status']}): {model['metadata']['description']} "
             f"Held-out AUC {measured['auc']:.3f} ± {measured['auc_standard_error']:.3f} "
-            f"({measured['held_out_clicks']} clicks in {measured['held_out_rows']:,} impressions)",
+            f"({measured['held_out_clicks']:,.0f} clicks in {measured['held_out_rows']:,.0f} impressions)",
             highlight=False,
         )
 
@@ -188,6 +188,6 @@ def _print_sent(sent: Sent, console: Console) -> None:
 def _print_results(api: Api, standin: Standin, job: Job, console: Console) -> None:
     for name in (EXPERIMENT, *map(experiment_name, job.campaigns)):
         console.print()
-        console.print(results_table(api.get(f"/ab_test/experiments/{name}/stats")))
+        console.print(results_table(api.get(f"/ab_test/experiments/{name}/reports/latest/report.json")))
         for uri, copy in copy_reports(standin, name, job.reports):
             console.print(f"  {copy}  ({uri})", highlight=False, soft_wrap=True)
