@@ -10,12 +10,12 @@ from typing import Any
 
 import boto3
 import pytest
-from tests.artefacts.commands import run
-from tests.artefacts.emulator import BuiltFunction, EmulatedFunction, Tools
-from tests.conftest import PROJECT_ROOT
 
 from bakeoff.standin.cloud import CREDENTIALS, REGION, Cloud
 from bakeoff.standin.template import Declarations, read_template
+from tests.artefacts.commands import run
+from tests.artefacts.emulator import BuiltFunction, EmulatedFunction, Tools
+from tests.conftest import PROJECT_ROOT
 
 _ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 

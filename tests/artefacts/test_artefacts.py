@@ -4,11 +4,12 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+
 from scripts.artefact_sizes import function_sizes
 from tests.artefacts.commands import run
 from tests.conftest import PROJECT_ROOT
 
-pytestmark = [pytest.mark.build, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.build, pytest.mark.timeout(1200)]
 
 LIMIT_BYTES = 250_000_000
 

@@ -8,15 +8,15 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from tests.artefacts.conftest import Deployment
-from tests.artefacts.emulator import EmulatedFunction
-from tests.conftest import PROJECT_ROOT
 
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.experiments import Audit, DynamoExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry, ModelVersion, artefact_key, metadata_key
+from tests.artefacts.conftest import Deployment
+from tests.artefacts.emulator import EmulatedFunction
+from tests.conftest import PROJECT_ROOT
 
-pytestmark = [pytest.mark.build, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.build, pytest.mark.timeout(1200)]
 
 Emulate = Callable[[str], EmulatedFunction]
 ReadEvent = Callable[[str], dict[str, Any]]
@@ -110,7 +110,7 @@ def test_assign(emulate: Emulate, event: ReadEvent) -> None:
 def test_experiments(emulate: Emulate, event: ReadEvent) -> None:
     answer = emulate("ExperimentsFunction").invoke(event("experiments"))
     assert answer["statusCode"] == 200
-    assert EXPERIMENT in answer["body"]
+    assert [experiment["name"] for experiment in json.loads(answer["body"])] == [EXPERIMENT]
 
 
 @pytest.mark.usefixtures("experiment")
@@ -130,7 +130,7 @@ def test_predict(emulate: Emulate, event: ReadEvent, model: dict[str, Any]) -> N
 def test_ingest(emulate: Emulate, event: ReadEvent, deployment: Deployment) -> None:
     answer = emulate("IngestFunction").invoke(event("ingest"))
     assert answer["statusCode"] == 202
-    assert "example-click-1" in answer["body"]
+    assert json.loads(answer["body"])["results"] == [{"index": 0, "event_id": "example-click-1", "status": "accepted"}]
     assert "example-click-1" in [received["event_id"] for received in records(deployment)]
 
 
@@ -142,23 +142,33 @@ def test_deliver(emulate: Emulate, event: ReadEvent, deployment: Deployment) -> 
         key for key in objects(deployment, "EventBucket", arrived) if "49590338271490256608559692538361571095" in key
     ]
     assert len(keys) == 1
-    body = deployment.client("s3").get_object(Bucket=deployment.names["EventBucket"], Key=keys[0])["Body"].read()
-    (delivered,) = [json.loads(line) for line in gzip.decompress(body).splitlines()]
+    (line,) = gzip.decompress(read_object(deployment, "EventBucket", keys[0])).splitlines()
+    delivered = json.loads(line)
     assert (delivered["event_id"], delivered["event_value"]) == ("example-purchase-1", 25.5)
 
 
-@pytest.mark.usefixtures("observed")
-def test_analyze(emulate: Emulate, event: ReadEvent, deployment: Deployment) -> None:
-    emulate("AnalyzeFunction").invoke(event("analyze"))
-    written = objects(deployment, "ReportBucket", f"reports/{EXPERIMENT}/")
-    assert {key.rpartition(".")[2] for key in written} >= {"json", "md", "html"}
+def test_analyze(
+    emulate: Emulate, event: ReadEvent, deployment: Deployment, observed: dict[str, tuple[int, int]]
+) -> None:
+    answer = emulate("AnalyzeFunction").invoke(event("analyze"))
+    assert ([report["experiment"] for report in answer["reports"]], answer["failed"]) == ([EXPERIMENT], [])
+    latest = f"reports/{EXPERIMENT}/latest/"
+    assert objects(deployment, "ReportBucket", latest) == [f"{latest}report.{kind}" for kind in ("html", "json", "md")]
+    report = read_object(deployment, "ReportBucket", f"{latest}report.json")
+    assert users_and_clicks(json.loads(report)) == observed
 
 
 def test_reports(emulate: Emulate, event: ReadEvent, observed: dict[str, tuple[int, int]]) -> None:
     answer = emulate("ReportsFunction").invoke(event("reports"))
     assert answer["statusCode"] == 200
-    assert json.loads(answer["body"])["experiment_name"] == EXPERIMENT
-    assert observed
+    assert users_and_clicks(json.loads(answer["body"])) == observed
+
+
+def users_and_clicks(results: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    """By group: the users, and those who clicked."""
+    return {
+        name: (group["n"], group["metrics"]["click_rate"]["conversions"]) for name, group in results["groups"].items()
+    }
 
 
 def records(deployment: Deployment) -> list[dict[str, Any]]:
@@ -172,6 +182,12 @@ def records(deployment: Deployment) -> list[dict[str, Any]]:
         )["ShardIterator"]
         found += [json.loads(record["Data"]) for record in kinesis.get_records(ShardIterator=iterator)["Records"]]
     return found
+
+
+def read_object(deployment: Deployment, bucket: str, key: str) -> bytes:
+    """An object in one of the template's buckets."""
+    body: bytes = deployment.client("s3").get_object(Bucket=deployment.names[bucket], Key=key)["Body"].read()
+    return body
 
 
 def objects(deployment: Deployment, bucket: str, prefix: str) -> list[str]:

@@ -2,6 +2,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from scripts import artefact_sizes
 from scripts.artefact_sizes import FunctionSize, function_sizes, main
 

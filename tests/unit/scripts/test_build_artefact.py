@@ -6,6 +6,7 @@ from pathlib import Path
 from types import CodeType
 
 import pytest
+
 from scripts.build_artefact import (
     Artefact,
     build,

@@ -2,6 +2,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from scripts.lambda_python import candidates, executable, runtime_version
 
 VERSION = "{}.{}".format(*sys.version_info)
