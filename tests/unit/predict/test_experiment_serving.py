@@ -51,11 +51,16 @@ def test_nothing_is_left_when_the_control_fails_too(house: Any, features: dict[s
         predict_for(assigned(house, CONTROL, TREATMENT), features, house.server)
 
 
-def test_failing_control_is_not_tried_twice(house: Any, features: dict[str, Any]) -> None:
+def test_failing_control_is_not_tried_twice(
+    house: Any, features: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     house.registry.set_status("recommendation", "v1", "offline")
     assignment = assigned(house, CONTROL | {"weight": 1}, TREATMENT | {"weight": 0})
     with pytest.raises(ModelUnavailable):
         predict_for(assignment, features, house.server)
+    written = capsys.readouterr().out
+    assert written.count('"Name":"model_request_total"') == 1
+    assert '"Name":"model_fallback_total"' not in written
 
 
 def test_wrong_features_are_the_callers_error_and_no_reason_to_fall_back(house: Any) -> None:
