@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from examples.derive_open_bandit import Shortener, derive
 from examples.impressions import DATA, Impression, load_impressions
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from examples.impressions import load_impressions
 from examples.train_models import MODELS, NAME, RECIPES, Recipe, Split, predict_onnx, split_impressions, train, write
 
