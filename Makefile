@@ -19,7 +19,7 @@ serve: setup
 	@exec $(BIN)/bakeoff serve --port $(PORT)
 
 test: setup-dev
-	$(BIN)/python -m pytest -m "not build"
+	$(BIN)/python -m pytest -m "not build and not slow"
 
 lint: setup-dev
 	$(BIN)/ruff format --check

@@ -1,4 +1,5 @@
 import math
+import re
 from hashlib import blake2b
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import given
 from scipy import stats
 
 from bakeoff_core.assignment.bucketing import Purpose, bucket
+from tests.conftest import PROJECT_ROOT
 from tests.support import unicode_text
 
 
@@ -22,16 +24,17 @@ def test_bucket_is_the_top_53_bits_of_blake2b_over_salt_purpose_and_unit() -> No
     assert bucket("exp", "group", "José") == (int.from_bytes(digest, "big") >> 11) / 2**53
 
 
-@pytest.mark.parametrize(
-    ("salt", "purpose", "unit", "expected"),
-    [
-        ("recommendation_model_v2", "group", "user-1", 0.44288037739519026),
-        ("recommendation_model_v2", "sampling", "user-1", 0.25188583389672337),
-        ("checkout", "namespace", "用户", 0.9648019375002594),
-    ],
-)
-def test_bucket_never_changes(salt: str, purpose: Purpose, unit: str, expected: float) -> None:
-    assert bucket(salt, purpose, unit) == expected
+def documented_points() -> list[tuple[str, Purpose, str, float]]:
+    page = (PROJECT_ROOT / "docs" / "assignment.md").read_text()
+    rows = re.findall(r"^\| `(.+?)` \| `(namespace|sampling|group)` \| `(.+?)` \| ([\d.]+) \|$", page, re.MULTILINE)
+    return [(salt, purpose, unit, float(point)) for salt, purpose, unit, point in rows]
+
+
+def test_the_documented_points_are_the_points() -> None:
+    points = documented_points()
+    assert len(points) >= 3
+    for salt, purpose, unit, point in points:
+        assert bucket(salt, purpose, unit) == point
 
 
 def test_buckets_are_uniform() -> None:
