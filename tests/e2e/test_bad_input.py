@@ -42,7 +42,12 @@ CASES = [
     case("predict: no JSON", "POST", "/predict", b"{", 400, "body"),
     case("predict: a list", "POST", "/predict", [], 400, "body"),
     case(
-        "predict: NaN", "POST", "/predict", b'{"model_name": "recommendation", "data": {"position": NaN}}', 400, "NaN"
+        "predict: NaN",
+        "POST",
+        "/predict",
+        b'{"model_name": "recommendation", "data": {"position": NaN}}',
+        400,
+        "line 1 column",
     ),
     case("predict: no model", "POST", "/predict", {"data": {"x": 1}}, 400, "model_name"),
     case("predict: number as model", "POST", "/predict", PREDICT | {"model_name": 3}, 400, "model_name"),
