@@ -9,6 +9,7 @@ WIDTH = 360
 _LEFT, _RIGHT = 12, 348
 _ROW_HEIGHT = 46
 _AXIS_HEIGHT = 28
+_CHARACTERS = 54  # that fit on a line
 _MARGIN = 0.06  # of the range, so that no mark touches the edge
 
 
@@ -101,7 +102,7 @@ def interval_chart(
         axis_y=axis_y,
         marks=tuple(
             Mark(
-                label=row.label,
+                label=_shortened(row.label, _CHARACTERS - len(row.text)),
                 text=row.text,
                 muted=row.muted,
                 text_y=_ROW_HEIGHT * index + 16,
@@ -115,3 +116,7 @@ def interval_chart(
         ticks=(Tick(place(low), write(low), "start"), Tick(place(high), write(high), "end")),
         zero=place(0.0) if about_zero else None,
     )
+
+
+def _shortened(label: str, length: int) -> str:
+    return label if len(label) <= length else f"{label[: max(1, length - 1)]}…"

@@ -7,8 +7,10 @@ from results import Interval
 
 MISSING = "–"  # noqa: RUF001 - the dash that tables print where there is no value
 
+_POINTS = " points"
 _SMALLEST_P = 0.0001
 _SIGNIFICANT_DIGITS = 4
+_TENTH = 0.1
 
 
 def count(value: float) -> str:
@@ -17,13 +19,13 @@ def count(value: float) -> str:
 
 
 def percent(share: float, *, signed: bool = False) -> str:
-    """Write a share in percent: 18.20%, and 0.380% where two decimals would say little."""
+    """Write a share in percent: 18.20%, and 0.038% where two decimals would say little."""
     return f"{_in_hundredths(share, signed=signed)}%"
 
 
 def points(difference: float) -> str:
-    """Write a difference of shares in percentage points: -0.820 points."""
-    return f"{_in_hundredths(difference, signed=True)} points"
+    """Write a difference of shares in percentage points: -0.82 points."""
+    return f"{_in_hundredths(difference, signed=True)}{_POINTS}"
 
 
 def number(value: float, *, signed: bool = False) -> str:
@@ -51,12 +53,12 @@ def p_value(p: float) -> str:
     """Write a p-value: 0.0016, 0.376, and < 0.0001 rather than a zero that it never is."""
     if p < _SMALLEST_P:
         return f"< {_SMALLEST_P}"
-    return f"{p:.4f}" if p < 0.1 else f"{p:.3f}"  # noqa: PLR2004 - where two digits are left
+    return f"{p:.4f}" if p < _TENTH else f"{p:.3f}"
 
 
 def interval(bounds: Interval | None, write: Callable[[float], str]) -> str:
-    """Write an interval: -1.33 points to -0.31 points."""
-    return MISSING if bounds is None else f"{write(bounds[0])} to {write(bounds[1])}"
+    """Write an interval: -1.33 to -0.31 points."""
+    return MISSING if bounds is None else f"{write(bounds[0]).removesuffix(_POINTS)} to {write(bounds[1])}"
 
 
 def optional(value: float | None, write: Callable[[float], str]) -> str:
@@ -66,5 +68,5 @@ def optional(value: float | None, write: Callable[[float], str]) -> str:
 
 def _in_hundredths(share: float, *, signed: bool) -> str:
     hundredths = 100 * share
-    decimals = 2 if abs(hundredths) >= 1 or hundredths == 0 else 3
+    decimals = 2 if abs(hundredths) >= _TENTH or hundredths == 0 else 3
     return f"{hundredths:{'+' if signed else ''},.{decimals}f}"

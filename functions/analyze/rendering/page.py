@@ -147,7 +147,7 @@ def _tested(results: Results) -> str:
     treatments = ", ".join(results.comparisons)
     primary = results.primary_metric
     on = "" if primary is None else f" on {primary.name}"
-    return f"{results.control} (control) against {treatments}{on}, with {count(results.n)} users."
+    return f"{_named_control(results.control)} against {treatments}{on}, with {count(results.n)} users."
 
 
 def _how_much(group: str, metric: Metric, comparison: Comparison) -> str:
@@ -187,6 +187,10 @@ def _section(results: Results, metric: Metric) -> Section:
     )
 
 
+def _named_control(name: str) -> str:
+    return name if name == "control" else f"{name} (control)"
+
+
 def _meaning(metric: Metric) -> str:
     if metric.kind == "conversion":
         return f"the share of users with a {metric.event_type} event"
@@ -197,7 +201,7 @@ def _meaning(metric: Metric) -> str:
 def _group_row(name: str, group: GroupResult, metric: Metric) -> GroupRow:
     value = group.metrics[metric.name]
     return GroupRow(
-        name=f"{name} (control)" if group.control else name,
+        name=_named_control(name) if group.control else name,
         users=count(group.n),
         amount=count(value.conversions) if isinstance(value, ConversionValue) else number(value.sum),
         value=optional(_estimate(value), _write_value(metric)),

@@ -29,3 +29,10 @@ def test_a_range_of_one_value_and_no_rows() -> None:
     assert chart is not None
     assert chart.marks[0].x == WIDTH / 2
     assert interval_chart("Nothing", [], points) is None
+
+
+def test_a_long_name_is_shortened_in_the_drawing_and_whole_in_the_alternative_text() -> None:
+    chart = interval_chart("Rates", [Row("n" * 128, 0.5, (0.4, 0.6), "half")], points)
+    assert chart is not None
+    assert chart.marks[0].label == "n" * 49 + "…"
+    assert "n" * 128 in chart.alt

@@ -51,19 +51,19 @@ def test_json_is_the_results() -> None:
 def test_markdown_begins_with_the_decision() -> None:
     lines = to_markdown(results()).splitlines()
     assert lines[0] == "# checkout: Implement short"
-    assert lines[2] == "- **Tested:** control (control) against short on purchase\\_rate, with 20,050 users."
+    assert lines[2] == "- **Tested:** control against short on purchase\\_rate, with 20,050 users."
     assert lines[3].startswith("- **Decision:** Implement short. short is better than the control")
     assert lines[4] == (
         "- **How much:** purchase\\_rate is 12.04% in short and 10.00% in the control: +2.04 points, or +20.40%."
     )
-    assert lines[5].startswith("- **How sure:** 95% interval +1.17 points to +2.91 points; p \\< 0.0001, Holm-adjusted")
+    assert lines[5].startswith("- **How sure:** 95% interval +1.17 to +2.91 points; p \\< 0.0001, Holm-adjusted")
     assert lines[6] == "- **Next:** Roll out short."
 
 
 def test_markdown_has_a_table_a_metric_and_the_quality() -> None:
     text = to_markdown(results())
     assert "| short | 10,050 | 1,210 | 12.04% | 11.42% to 12.69% |" in text
-    assert "| control (control) | 10,000 | 41,000 | 4.100 | 3.790 to 4.410 |" in text
+    assert "| control | 10,000 | 41,000 | 4.100 | 3.790 to 4.410 |" in text
     assert "- Repeated arrivals of an event, counted once: 3" in text
     assert "- Unreadable object: events/dt=2026-01-11/hour=00/x.ndjson.gz" in text
     assert "two-proportion z, pooled; Newcombe interval" in text
@@ -101,7 +101,7 @@ def test_html_is_well_formed_and_asks_for_nothing() -> None:
     charts = [attributes["aria-label"] for tag, attributes in elements.found if tag == "svg"]
     assert len(charts) == 4
     assert charts[1] == (
-        "purchase_rate: difference from control, 95% intervals. short: +2.04 points (+1.17 points to +2.91 points)."
+        "purchase_rate: difference from control, 95% intervals. short: +2.04 points (+1.17 to +2.91 points)."
     )
 
 
@@ -120,6 +120,13 @@ def test_what_people_wrote_stays_text() -> None:
     assert "They buy &lt;more&gt;." in to_html(results())
     markdown = to_markdown(results(attack))
     assert "\\<script\\>alert(1)\\</script\\> \\*\\*bold\\*\\* \\| \\[link\\](x) \\# heading" in markdown
+
+
+def test_a_control_of_another_name_is_marked() -> None:
+    groups = [{"name": "short", "weight": 1}, {"name": "control", "weight": 1}]
+    assert (
+        to_markdown(results(groups=groups)).splitlines()[2].startswith("- **Tested:** short (control) against control")
+    )
 
 
 def test_an_empty_experiment_still_makes_a_report() -> None:

@@ -13,14 +13,15 @@ def test_p_value_is_never_zero(p: float, written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "written"), [(0.190201, "19.02%"), (0.0038, "0.380%"), (0, "0.00%"), (1, "100.00%"), (12.5, "1,250.00%")]
+    ("share", "written"),
+    [(0.190201, "19.02%"), (0.0038, "0.38%"), (0.00038, "0.038%"), (0, "0.00%"), (1, "100.00%"), (12.5, "1,250.00%")],
 )
 def test_percent(share: float, written: str) -> None:
     assert percent(share) == written
 
 
 def test_points_carry_their_sign() -> None:
-    assert (points(-0.0082013), points(0.021)) == ("-0.820 points", "+2.10 points")
+    assert (points(-0.0082013), points(0.021)) == ("-0.82 points", "+2.10 points")
 
 
 @pytest.mark.parametrize(
@@ -33,4 +34,5 @@ def test_number_has_four_significant_digits(value: float, written: str) -> None:
 
 def test_intervals_and_missing_values() -> None:
     assert interval((-1.0, 2.5), signed_number) == "-1.000 to +2.500"
+    assert interval((-0.0133, -0.0031), points) == "-1.33 to -0.31 points"
     assert interval(None, percent) == optional(None, percent) == "–"  # noqa: RUF001 - the dash of the tables
