@@ -157,6 +157,10 @@ def convert(pipeline: Pipeline, name: str) -> bytes:
         target_opset=TARGET_OPSET,
     )
     model.producer_version = ""
+    # The converter keeps operator sets in a set, whose order the hash seed decides.
+    operator_sets = sorted(model.opset_import, key=lambda each: str(each.domain))
+    del model.opset_import[:]
+    model.opset_import.extend(operator_sets)
     return bytes(model.SerializeToString(deterministic=True))
 
 

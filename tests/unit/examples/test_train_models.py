@@ -5,10 +5,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from examples.impressions import load_impressions
-from examples.train_models import MODELS, NAME, RECIPES, Recipe, Split, predict_onnx, split_impressions, train, write
+from examples.train_models import (
+    MODELS,
+    NAME,
+    RECIPES,
+    Recipe,
+    Split,
+    build_pipeline,
+    convert,
+    predict_onnx,
+    split_impressions,
+    train,
+    write,
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +69,12 @@ def test_committed_model_beats_chance_on_held_out_clicks(recipe: Recipe) -> None
     artefact, metadata = committed(recipe.version)
     assert 0.54 < metadata["performance_metrics"]["auc"] < 0.60
     assert len(artefact) < 300_000
+
+
+def test_converted_file_does_not_depend_on_the_hash_seed(split: Split) -> None:
+    artefact, _ = committed("v1")
+    domains = [operator_set.domain for operator_set in onnx.load_from_string(artefact).opset_import]
+    assert domains == sorted(domains)
+    pipeline = build_pipeline(RECIPES[0]).fit(split.train_rows, split.train_clicks)
+    converted = onnx.load_from_string(convert(pipeline, "test")).opset_import
+    assert [operator_set.domain for operator_set in converted] == ["", "ai.onnx.ml"]
