@@ -1,0 +1,134 @@
+"""Reading templates, above all the project's own."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bakeoff.standin.cloud import data_plane
+from bakeoff.standin.template import Declarations, TemplateError, read_template
+
+PROJECT = Path(__file__).parents[4]
+# What an entry point may do, beyond writing its own logs.
+ALLOWED = {
+    "AssignFunction": {"dynamodb:GetItem", "kinesis:PutRecords", "sqs:SendMessage"},
+    "ExperimentsFunction": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan"},
+    "PredictFunction": {
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "dynamodb:Scan",
+        "dynamodb:UpdateItem",
+        "kinesis:PutRecords",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "sqs:SendMessage",
+    },
+    "IngestFunction": {"kinesis:PutRecords"},
+    "AnalyzeFunction": {"dynamodb:GetItem", "dynamodb:Scan", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+    "ReportsFunction": {"dynamodb:GetItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+}
+
+
+@pytest.fixture(scope="module")
+def declared() -> Declarations:
+    return read_template(PROJECT / "template.yaml", region="us-east-1")
+
+
+def statements(declared: Declarations, role: str) -> list[dict[str, Any]]:
+    policies = declared.resources[role]["Properties"]["Policies"]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def actions(statement: dict[str, Any]) -> set[str]:
+    action = statement["Action"]
+    return {action} if isinstance(action, str) else set(action)
+
+
+def test_every_function_has_code_and_a_handler_there(declared: Declarations) -> None:
+    assert len(declared.functions) == 7
+    for function in declared.functions.values():
+        module = function.handler.removesuffix(".handler")
+        assert (function.code / f"{module}.py").is_file()
+        assert all(layer.is_dir() for layer in function.layers)
+
+
+def test_every_route_has_one_function(declared: Declarations) -> None:
+    routes = [(route.method, route.path) for route in declared.routes]
+    assert len(routes) == len(set(routes)) == 27
+    assert {route.function for route in declared.routes} <= declared.functions.keys()
+
+
+def test_the_delivery_function_has_a_stream_and_a_queue(declared: Declarations) -> None:
+    assert [source.function for source in declared.event_sources] == ["DeliverFunction"] * 2
+    for source in declared.event_sources:
+        assert source.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_analysis_is_scheduled(declared: Declarations) -> None:
+    assert [(schedule.function, schedule.expression) for schedule in declared.schedules] == [
+        ("AnalyzeFunction", "rate(1 hour)")
+    ]
+
+
+def test_data_is_protected(declared: Declarations) -> None:
+    kinds = {"AWS::DynamoDB::Table": 0, "AWS::S3::Bucket": 0, "AWS::Kinesis::Stream": 0, "AWS::SQS::Queue": 0}
+    for resource in data_plane(declared).values():
+        properties = resource["Properties"]
+        kinds[resource["Type"]] += 1
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+            assert properties["SSESpecification"] == {"SSEEnabled": True}
+        elif resource["Type"] == "AWS::S3::Bucket":
+            assert all(properties["PublicAccessBlockConfiguration"].values())
+            assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+            assert "BucketEncryption" in properties
+    assert kinds == {"AWS::DynamoDB::Table": 2, "AWS::S3::Bucket": 3, "AWS::Kinesis::Stream": 1, "AWS::SQS::Queue": 3}
+
+
+@pytest.mark.parametrize("function", ALLOWED)
+def test_a_function_may_do_what_it_needs_and_no_more(declared: Declarations, function: str) -> None:
+    granted = statements(declared, f"{function}Role")
+    assert set().union(*map(actions, granted)) == ALLOWED[function]
+    for statement in granted:
+        assert statement["Resource"] != "*"
+
+
+def test_only_management_writes_experiments(declared: Declarations) -> None:
+    writers = {
+        function
+        for function in ALLOWED
+        for statement in statements(declared, f"{function}Role")
+        if any(
+            action.startswith("dynamodb:") and "Item" in action and "Get" not in action for action in actions(statement)
+        )
+        and statement["Resource"] == {"Fn::GetAtt": ["ExperimentsTable", "Arn"]}
+    }
+    assert writers == {"ExperimentsFunction"}
+
+
+def test_delivery_reaches_its_own_stream_and_queues_alone(declared: Declarations) -> None:
+    role = declared.resources["DeliverRole"]["Properties"]
+    assert "ManagedPolicyArns" not in role
+    unbound = [statement for statement in statements(declared, "DeliverRole") if statement["Resource"] == "*"]
+    assert [statement["Action"] for statement in unbound] == ["kinesis:ListStreams"]  # takes no resource
+
+
+def test_logs_end(declared: Declarations) -> None:
+    groups = [r for r in declared.resources.values() if r["Type"] == "AWS::Logs::LogGroup"]
+    assert len(groups) == len(declared.functions) + 1
+    assert all(group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups)
+    functions = [r for r in declared.resources.values() if r["Type"] == "AWS::Lambda::Function"]
+    assert all("LogGroup" in function["Properties"]["LoggingConfig"] for function in functions)
+
+
+def test_a_function_without_a_folder_is_refused(tmp_path: Path) -> None:
+    template = tmp_path / "template.yaml"
+    template.write_text(
+        "Transform: AWS::Serverless-2016-10-31\n"
+        "Resources:\n"
+        "  Fn:\n"
+        "    Type: AWS::Serverless::Function\n"
+        "    Properties: {InlineCode: 'x', Handler: index.handler, Runtime: python3.13}\n"
+    )
+    with pytest.raises(TemplateError, match="Fn: has no CodeUri"):
+        read_template(template, region="us-east-1")
