@@ -1,0 +1,91 @@
+"""The commands against a stack that serves."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bakeoff.main import app
+from bakeoff.standin.standin import Standin
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def environment(started: Standin) -> dict[str, str]:
+    return dict(started.environment)
+
+
+def run(environment: dict[str, str], *arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), env=environment)
+
+
+def test_without_arguments_it_helps() -> None:
+    for arguments in ([], ["model"], ["experiment"]):
+        result = CliRunner().invoke(app, arguments)
+        assert "Usage:" in result.output
+        assert "list" in result.output or "serve" in result.output
+
+
+def test_a_model_is_published_once(environment: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "v1"
+    folder.mkdir()
+    source = EXAMPLES / "models" / "recommendation" / "v1"
+    (folder / "model.onnx").write_bytes((source / "model.onnx").read_bytes())
+    metadata = json.loads((source / "metadata.json").read_text()) | {"name": "published_here"}
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+    first = run(environment, "model", "publish", str(folder), "--alias", "champion")
+    assert first.exit_code == 0, first.output
+    assert first.output.startswith("published_here:v1: ready, sha256 ")
+    assert first.output.endswith("published_here:champion -> v1\n")
+    (folder / "metadata.json").write_text(json.dumps(metadata | {"description": "another"}))
+    second = run(environment, "model", "publish", str(folder))
+    assert second.exit_code == 1
+    assert "published_here" in second.output
+    listed = json.loads(run(environment, "model", "list", "--json").output)
+    assert "published_here:v1" in [model["model_key"] for model in listed]
+    assert "published_here:v1" in run(environment | {"COLUMNS": "200"}, "model", "list").output
+
+
+def test_experiments_come_from_a_file(environment: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "experiments.json"
+    groups = [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]
+    file.write_text(json.dumps([{"name": "from_a_file", "groups": groups, "metrics": ["click_rate"]}]))
+    assert run(environment, "experiment", "apply", "-f", str(file)).output == "from_a_file: created\n"
+    assert run(environment, "experiment", "apply", "-f", str(file)).output == "from_a_file: exists already\n"
+    assert run(environment, "experiment", "start", "from_a_file").output == "from_a_file: running\n"
+    again = run(environment, "experiment", "start", "from_a_file")
+    assert again.exit_code == 1
+    assert "409" in again.output
+    report = run(environment, "report", "from_a_file")
+    assert report.exit_code == 0, report.output
+    assert "from_a_file: click_rate" in report.output
+    assert "no_data" in report.output
+    assert run(environment, "experiment", "stop", "from_a_file").output == "from_a_file: stopped\n"
+    listed = json.loads(run(environment, "experiment", "list", "--json").output)
+    assert {"from_a_file": "stopped"}.items() <= {each["name"]: each["status"] for each in listed}.items()
+    assert "from_a_file" in run(environment | {"COLUMNS": "200"}, "experiment", "list").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["report", "nothing"], "nothing"),
+        (["experiment", "start", "nothing"], "nothing"),
+        (["experiment", "apply", "-f", "no/such/file.json"], "no/such/file.json"),
+        (["model", "publish", "no/such/folder"], "no/such/folder"),
+    ],
+)
+def test_what_is_missing_is_named(environment: dict[str, str], arguments: list[str], text: str) -> None:
+    result = run(environment, *arguments)
+    assert result.exit_code == 1
+    assert text in result.output
+    assert "Traceback" not in result.output
+
+
+def test_an_empty_environment_says_what_to_do() -> None:
+    for arguments in (["model", "list"], ["model", "publish", str(EXAMPLES / "models" / "recommendation" / "v1")]):
+        result = CliRunner().invoke(app, arguments, env={"BAKEOFF_URL": "", "BAKEOFF_MODELS_TABLE": ""})
+        assert result.exit_code == 1
+        assert "bakeoff serve" in result.output
