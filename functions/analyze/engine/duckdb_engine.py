@@ -13,7 +13,7 @@ import duckdb
 from bakeoff_core.events.model import EXPOSURE_TYPES, PREDICTION
 from bakeoff_core.experiments.model import Experiment, Metric
 from bakeoff_core.stores.objects import ObjectStore
-from engine.event_files import EventFiles
+from engine.event_files import EventFiles, Fetched
 from engine.summary import DataQuality, Day, GroupSummary, Statistics, Summary
 from stats.means import Moments
 from stats.proportions import Proportion
@@ -39,10 +39,10 @@ class DuckDBEngine:
 
     def summarise(self, experiment: Experiment) -> Summary:
         """Reduce an experiment's events to sufficient statistics."""
-        files = self._files.since(experiment.start_time)
+        fetched = self._files.since(experiment.start_time)
         with self._connection() as connection:
             pass_ = _Pass(connection, experiment)
-            pass_.load(files)
+            pass_.load(fetched)
             pass_.find_units()
             return pass_.summary()
 
@@ -87,16 +87,17 @@ class _Pass:
         self._duplicates = 0
         self._fields = list(dict.fromkeys(m.field for m in experiment.metrics if m.field is not None))
 
-    def load(self, files: dict[str, Path]) -> None:
+    def load(self, fetched: Fetched) -> None:
         """Fill the table of events, each once."""
+        self._unreadable_objects = fetched.unreadable
         self._run("create_events")
-        if files:
-            try:
-                self._insert(files)
-            except duckdb.Error:
-                self._unreadable_objects = tuple(key for key, path in files.items() if not self._readable(path))
-                if readable := {key: path for key, path in files.items() if key not in self._unreadable_objects}:
-                    self._insert(readable)
+        if fetched.paths:
+            self._run(
+                "load_events",
+                files=[str(path) for path in fetched.paths],
+                experiment=self._experiment.name,
+                pointers=[_pointer(field) for field in self._fields],
+            )
         self._unreadable_lines = self._rows("delete_unreadable")[0][0]
         self._duplicates = self._rows("delete_duplicates")[0][0]
 
@@ -173,23 +174,6 @@ class _Pass:
         for group, day, users, value in self._rows("daily", metric=position):
             days[group].append(Day(day, users, value))
         return {group: tuple(series) for group, series in days.items()}
-
-    def _insert(self, files: dict[str, Path]) -> None:
-        self._run(
-            "load_events",
-            files=[str(path) for path in files.values()],
-            experiment=self._experiment.name,
-            pointers=[_pointer(field) for field in self._fields],
-        )
-
-    def _readable(self, path: Path) -> bool:
-        try:
-            self._rows("probe_file", file=str(path))
-        except duckdb.OutOfMemoryException:
-            raise
-        except duckdb.Error:
-            return False
-        return True
 
     def _metric_row(self, metric: Metric) -> tuple[str, str | None, str | None, int | None]:
         # DuckDB counts list elements from 1.

@@ -18,7 +18,7 @@ from rendering.formatting import (
     signed_number,
     signed_percent,
 )
-from results import Comparison, ConversionValue, GroupResult, MeanValue, Results
+from results import Comparison, ConversionValue, GroupResult, Interval, MeanValue, Results
 from stats.sample_ratio import ALARM_BELOW
 
 _HEADLINES = {
@@ -165,11 +165,11 @@ def _how_much(group: str, metric: Metric, comparison: Comparison) -> str:
 
 
 def _how_sure(results: Results, comparison: Comparison, write: Callable[[float], str]) -> str:
-    basis = results.decision.basis
-    bounds, p = comparison.interval, comparison.adjusted_p_value
+    basis, always = results.decision.basis, comparison.always_valid
+    p = comparison.adjusted_p_value
     if basis == "always_valid":
-        always = comparison.always_valid
-        bounds, p = (None, None) if always is None else (always.interval, always.adjusted_p_value)
+        p = None if always is None else always.adjusted_p_value
+    bounds = _deciding_interval(results, comparison)
     adjusted = "" if comparison.adjustment == "none" else f", {comparison.adjustment}-adjusted"
     return f"95% interval {interval(bounds, write)}; p {optional(p, p_value)}{adjusted} ({_BASES[basis]})."
 
@@ -240,16 +240,23 @@ def _value_chart(results: Results, metric: Metric) -> Chart | None:
 
 
 def _effect_chart(results: Results, metric: Metric) -> Chart | None:
+    """The differences with the intervals that the decision rests on."""
     write = _write_difference(metric)
     rows = []
     for name, comparisons in results.comparisons.items():
         comparison = comparisons[metric.name]
-        if comparison.difference is not None and comparison.interval is not None:
-            text = f"{write(comparison.difference)} ({interval(comparison.interval, write)})"
-            rows.append(Row(name, comparison.difference, comparison.interval, text))
-    return interval_chart(
-        f"{metric.name}: difference from {results.control}, 95% intervals", rows, write, about_zero=True
-    )
+        bounds = _deciding_interval(results, comparison)
+        if comparison.difference is not None and bounds is not None:
+            text = f"{write(comparison.difference)} ({interval(bounds, write)})"
+            rows.append(Row(name, comparison.difference, bounds, text))
+    kind = "always-valid 95% intervals" if results.decision.basis == "always_valid" else "95% intervals"
+    return interval_chart(f"{metric.name}: difference from {results.control}, {kind}", rows, write, about_zero=True)
+
+
+def _deciding_interval(results: Results, comparison: Comparison) -> Interval | None:
+    if results.decision.basis == "planned_horizon":
+        return comparison.interval
+    return None if comparison.always_valid is None else comparison.always_valid.interval
 
 
 def _quality(results: Results) -> list[Fact]:

@@ -1,7 +1,10 @@
-"""Which objects are fetched, and that each is fetched once."""
+"""Which objects are fetched, that each is fetched once, and that a damaged one is named."""
 
+import gzip
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from bakeoff_core.stores.objects import InMemoryObjectStore
 from engine.event_files import EventFiles
@@ -23,10 +26,27 @@ def test_objects_from_before_the_start_are_left_alone(tmp_path: Path) -> None:
         f"events/dt=2026-01-{day}/hour={hour}/a.ndjson.gz" for day, hour in (("09", "22"), ("09", "23"), ("10", "00"))
     ]
     for key in [*keys, "events/dt=2026-01-10/", "quarantine/x.ndjson.gz"]:
-        store.put(key, key.encode(), "application/gzip")
+        store.put(key, gzip.compress(key.encode()), "application/gzip")
     files = EventFiles(store, tmp_path)
-    found = files.since(datetime(2026, 1, 10, tzinfo=UTC))
-    assert list(found) == keys[1:]
-    assert [path.read_bytes() for path in found.values()] == [key.encode() for key in keys[1:]]
-    assert list(files.since(None)) == keys
+    fetched = files.since(datetime(2026, 1, 10, tzinfo=UTC))
+    assert [gzip.decompress(path.read_bytes()).decode() for path in fetched.paths] == keys[1:]
+    assert len(files.since(None).paths) == 3
     assert sorted(store.downloads) == sorted(keys)
+
+
+@pytest.mark.parametrize("name", ["empty", "plain", "cut", "flipped"])
+def test_a_damaged_object_is_named(tmp_path: Path, name: str) -> None:
+    body = gzip.compress(b"a line of text, long enough to be compressed, as a line of text is\n" * 20)
+    damaged = {
+        "empty": b"",
+        "plain": b"no gzip at all",
+        "cut": body[:-4],
+        # Of the checksum at the end: the text itself comes out unharmed.
+        "flipped": body[:-8] + bytes([body[-8] ^ 1]) + body[-7:],
+    }
+    store = CountingStore()
+    store.put("events/bad.ndjson.gz", damaged[name], "application/gzip")
+    store.put("events/good.ndjson.gz", body, "application/gzip")
+    fetched = EventFiles(store, tmp_path).since(None)
+    assert fetched.unreadable == ("events/bad.ndjson.gz",)
+    assert [path.read_bytes() for path in fetched.paths] == [body]

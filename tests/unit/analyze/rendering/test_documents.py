@@ -105,6 +105,15 @@ def test_html_is_well_formed_and_asks_for_nothing() -> None:
     )
 
 
+def test_while_it_runs_the_effects_are_drawn_with_always_valid_intervals() -> None:
+    running = results(status="running", end_time=None)
+    always = running.comparisons["short"]["purchase_rate"].always_valid
+    assert always is not None
+    low, high = (f"{100 * bound:+.2f}" for bound in always.interval)
+    assert f"always-valid 95% intervals. short: +2.04 points ({low} to {high} points)." in to_html(running)
+    assert f"**How sure:** 95% interval {low} to {high} points; p" in to_markdown(running)
+
+
 def test_html_shows_what_was_tested_decided_and_found() -> None:
     text = to_html(results())
     assert '<strong class="headline">Implement short</strong>' in text
