@@ -5,14 +5,19 @@ every line. A plain value means equality; a dotted name reaches into nested obje
 """
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
+
+from bakeoff_core.assignment.patterns import compile_pattern
+from bakeoff_core.assignment.versions import Version
 
 Context: TypeAlias = Mapping[str, Any]
 Condition: TypeAlias = Callable[[Context], bool]
 _Test: TypeAlias = Callable[[Any], bool]
 
 _ABSENT = object()
+_DEEPEST = 20
 
 
 def compile_condition(document: Mapping[str, Any]) -> Condition:
@@ -25,38 +30,58 @@ def compile_condition(document: Mapping[str, Any]) -> Condition:
         A function of the context; an empty document holds for every context.
 
     Raises:
-        ValueError: An operator is unknown or its operand has the wrong form.
+        ValueError: An operator is unknown, its operand has the wrong form, or the nesting is too deep; it
+            says of which attribute.
     """
+    if _depth(document) > _DEEPEST:
+        raise ValueError(f"must not be nested deeper than {_DEEPEST} levels")
+    return _condition(document)
+
+
+def _condition(document: Mapping[str, Any]) -> Condition:
     conditions = [_clause(key, operand) for key, operand in document.items()]
     return lambda context: all(condition(context) for condition in conditions)
 
 
 def _clause(key: str, operand: Any) -> Condition:
     if key == "$not":
-        inner = compile_condition(_object(key, operand))
+        inner = _condition(_object(key, operand))
         return lambda context: not inner(context)
     if key in _COMBINE:
         combine = _COMBINE[key]
-        parts = [compile_condition(_object(key, part)) for part in _list(key, operand)]
+        parts = [_condition(_object(key, part)) for part in _list(key, operand)]
         return lambda context: combine(part(context) for part in parts)
     if key.startswith("$"):
         raise ValueError(f"unknown operator {key}")
-    test = _attribute_test(operand)
+    with _saying(f"{key}: "):
+        test = _attribute_test(operand)
     path = key.split(".")
     return lambda context: test(_look_up(context, path))
 
 
+@contextmanager
+def _saying(where: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{where}{error}") from None
+
+
 def _attribute_test(operand: Any) -> _Test:
-    if isinstance(operand, Mapping) and any(name.startswith("$") for name in operand):
+    if _has_operators(operand):
         tests = [_operator_test(name, value) for name, value in operand.items()]
         return lambda value: all(test(value) for test in tests)
     return _operator_test("$eq", operand)
 
 
+def _has_operators(operand: Any) -> bool:
+    return isinstance(operand, Mapping) and any(name.startswith("$") for name in operand)
+
+
 def _operator_test(name: str, operand: Any) -> _Test:
     make = _OPERATORS.get(name)
     if make is None:
-        raise ValueError(f"unknown operator {name}, known are {', '.join(sorted([*_OPERATORS, *_COMBINE]))}")
+        raise ValueError(f"unknown operator {name}, known are {', '.join(sorted({*_OPERATORS, *_COMBINE}))}")
     return make(name, operand)
 
 
@@ -79,6 +104,76 @@ def _compare(compare: Callable[[Any, Any], bool]) -> Callable[[str, Any], _Test]
         return lambda value: isinstance(value, kind) and not isinstance(value, bool) and compare(value, operand)
 
     return make
+
+
+def _compare_versions(compare: Callable[[Any, Any], bool]) -> Callable[[str, Any], _Test]:
+    def make(name: str, operand: Any) -> _Test:
+        if not isinstance(operand, str):
+            raise ValueError(f"{name} takes a version as a string")
+        with _saying(f"{name} takes a version, "):
+            wanted = Version.parse(operand)
+
+        def test(value: Any) -> bool:
+            try:
+                return isinstance(value, str) and compare(Version.parse(value), wanted)
+            except ValueError:
+                return False
+
+        return test
+
+    return make
+
+
+def _regex(name: str, operand: Any) -> _Test:
+    if not isinstance(operand, str):
+        raise ValueError(f"{name} takes a pattern as a string")
+    with _saying(f"{name} "):
+        matches = compile_pattern(operand)
+    return lambda value: isinstance(value, str) and matches(value)
+
+
+def _all(name: str, operand: Any) -> _Test:
+    tests = [_attribute_test(wanted) for wanted in _list(name, operand)]
+    return lambda value: isinstance(value, list) and all(any(map(test, value)) for test in tests)
+
+
+def _element_match(name: str, operand: Any) -> _Test:
+    test: _Test = (
+        _attribute_test(operand) if _has_operators(operand) else _of_object(_condition(_object(name, operand)))
+    )
+    return lambda value: isinstance(value, list) and any(map(test, value))
+
+
+def _of_object(condition: Condition) -> _Test:
+    return lambda value: isinstance(value, Mapping) and condition(value)
+
+
+def _size(name: str, operand: Any) -> _Test:
+    if not _has_operators(operand) and (isinstance(operand, bool) or not isinstance(operand, int)):
+        raise ValueError(f"{name} takes a whole number or an object of operators")
+    test = _attribute_test(operand)
+    return lambda value: isinstance(value, list) and test(len(value))
+
+
+def _type(name: str, operand: Any) -> _Test:
+    if not isinstance(operand, str) or operand not in _TYPES:
+        raise ValueError(f"{name} takes one of {', '.join(_TYPES)}")
+    return _TYPES[operand]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_TYPES: dict[str, _Test] = {
+    "string": lambda value: isinstance(value, str),
+    "number": _is_number,
+    "boolean": lambda value: isinstance(value, bool),
+    "array": lambda value: isinstance(value, list),
+    "object": lambda value: isinstance(value, Mapping),
+    "null": lambda value: value is None,
+    "undefined": lambda value: value is _ABSENT,
+}
 
 
 def _exists(name: str, operand: Any) -> _Test:
@@ -107,6 +202,17 @@ _OPERATORS: dict[str, Callable[[str, Any], _Test]] = {
     "$lt": _compare(operator.lt),
     "$lte": _compare(operator.le),
     "$exists": _exists,
+    "$type": _type,
+    "$regex": _regex,
+    "$all": _all,
+    "$elemMatch": _element_match,
+    "$size": _size,
+    "$veq": _compare_versions(operator.eq),
+    "$vne": _negate(_compare_versions(operator.eq)),
+    "$vgt": _compare_versions(operator.gt),
+    "$vgte": _compare_versions(operator.ge),
+    "$vlt": _compare_versions(operator.lt),
+    "$vlte": _compare_versions(operator.le),
     "$not": lambda _name, operand: _negate(lambda _inner, inner: _attribute_test(inner))("$not", operand),
 }
 
@@ -118,6 +224,16 @@ def _same(value: Any, operand: Any) -> bool:
     if value is _ABSENT:
         return operand is None
     return bool(value == operand)
+
+
+def _depth(document: Any) -> int:
+    deepest, stack = 0, [(document, 1)]
+    while stack:
+        value, depth = stack.pop()
+        deepest = max(deepest, depth)
+        inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+        stack.extend((each, depth + 1) for each in inner)
+    return deepest
 
 
 def _look_up(context: Context, path: Sequence[str]) -> Any:
