@@ -29,7 +29,12 @@ def transcript(tmp_path_factory: pytest.TempPathFactory) -> str:
     logs = tmp_path_factory.mktemp("logs")
     with Standin(PROJECT_ROOT / "template.yaml", logs=logs, port=0) as standin:
         exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in standin.environment.items())
-        script = f"PYTHON={shlex.quote(sys.executable)}\n" + exports + _PRELUDE + "".join(blocks()).replace("-o report.html", f"-o {logs}/report.html")
+        script = (
+            f"PYTHON={shlex.quote(sys.executable)}\n"
+            + exports
+            + _PRELUDE
+            + "".join(blocks()).replace("-o report.html", f"-o {logs}/report.html")
+        )
         ran = subprocess.run(
             ["bash", "-c", script], cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=240, check=False
         )
