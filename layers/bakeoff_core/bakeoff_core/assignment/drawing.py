@@ -1,0 +1,90 @@
+"""Drawing: one group out of several, each with its own probability."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from math import cos, isfinite, pi, prod, sqrt
+
+_LARGEST_IMBALANCE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A group that was drawn.
+
+    Attributes:
+        group: The group's name.
+        weights: The probability that every group had in this draw; together 1.
+    """
+
+    group: str
+    weights: Mapping[str, float]
+
+    @property
+    def propensity(self) -> float:
+        """The probability with which this group was drawn, in (0, 1]."""
+        return self.weights[self.group]
+
+
+def draw(weights: Mapping[str, float], point: float) -> Draw:
+    """Draw the group whose part of [0, 1) holds a point.
+
+    The parts lie side by side in the order of the weights; the last group with a weight ends at exactly 1.
+
+    Args:
+        weights: Each group's probability; together 1.
+        point: Uniform on [0, 1).
+    """
+    drawn = [group for group, weight in weights.items() if weight > 0]
+    bounds = accumulate(weights[group] for group in drawn)
+    return Draw(next((group for group, bound in zip(drawn, bounds, strict=True) if point < bound), drawn[-1]), weights)
+
+
+def normalised(weights: Mapping[str, float]) -> dict[str, float]:
+    """Scale weights so that together they are 1.
+
+    Raises:
+        ValueError: One is negative or not finite, or none is above 0.
+    """
+    total = sum(weights.values())
+    if any(weight < 0 for weight in weights.values()) or not isfinite(total) or total == 0:
+        raise ValueError("weights must be finite, 0 or more, and not all 0")
+    return {group: weight / total for group, weight in weights.items()}
+
+
+def balancing_weights(shares: Mapping[str, float], counts: Mapping[str, int]) -> dict[str, float]:
+    """Weigh the groups for the next unit so that no group ever strays far from its share.
+
+    A group's imbalance is d = its units - its share of all units. The weight of group g is
+
+        w_g ∝ share_g · √∏_j cos(π d_j / 2b)      with the d_j that drawing g would leave, b = 5
+
+    and 0 where that draw would leave some |d_j| ≥ b. For two equal groups this is the random walk of greatest
+    entropy among those that stay within the bound: as hard to foretell as balance allows. Big-stick designs,
+    which draw freely within a bound and force the next group at it, betray themselves at the bound.
+
+    Args:
+        shares: Each group's configured share; together 1.
+        counts: Units that each group has so far; a group left out has none.
+
+    Returns:
+        Each group's probability. Where no draw keeps the bound, the group that is furthest behind has 1.
+
+    Source:
+        Burda, Duda, Luck and Waclaw (2009), Physical Review Letters 102, 160602, for walks of greatest entropy.
+    """
+    after = sum(counts.get(group, 0) for group in shares) + 1
+    behind = {group: counts.get(group, 0) - after * share for group, share in shares.items() if share > 0}
+    weights = {
+        group: shares[group] * sqrt(prod(_room(d + (other == group)) for other, d in behind.items()))
+        for group in behind
+    }
+    total = sum(weights.values())
+    if total == 0:
+        furthest = min(behind, key=behind.__getitem__)
+        return {group: float(group == furthest) for group in shares}
+    return {group: weights.get(group, 0.0) / total for group in shares}
+
+
+def _room(imbalance: float) -> float:
+    return cos(pi * imbalance / (2 * _LARGEST_IMBALANCE)) if abs(imbalance) < _LARGEST_IMBALANCE else 0.0
