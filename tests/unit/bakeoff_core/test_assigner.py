@@ -32,6 +32,8 @@ UNITS = [f"user-{i}" for i in range(20_000)]
         ({"targeting": {"country": "AT"}}, "split"),
         ({"namespace": {"name": "shop", "range_start": 0, "range_end": 1e-12}}, "other_namespace"),
         ({"namespace": {"name": "shop", "range_start": 0, "range_end": 1}}, "split"),
+        ({"holdout": {"name": "q1", "share": 1}}, "held_out"),
+        ({"holdout": {"name": "q1", "share": 0}}, "split"),
         ({"sample_rate": 0}, "not_sampled"),
         ({"sample_rate": 1}, "split"),
     ],
@@ -48,14 +50,51 @@ def test_the_checks_run_in_their_order() -> None:
         "start_time": NOON + HOUR,
         "target_users": [],
         "namespace": {"name": "shop", "range_start": 0, "range_end": 1e-12},
+        "holdout": {"name": "q1", "share": 1},
         "sample_rate": 0,
     }
-    passing = {"status": "running", "start_time": None, "target_users": None, "namespace": None, "sample_rate": 1}
+    passing = {"status": "running", "sample_rate": 1}
     reasons = []
     for field in [None, *failing]:
-        failing |= {field: passing[field]} if field else {}
+        failing |= {field: passing.get(field)} if field else {}
         reasons.append(decide(experiment(**failing), "user-1", {}, NOON).reason)
-    assert reasons == ["not_running", "not_started", "not_targeted", "other_namespace", "not_sampled", "split"]
+    assert reasons == [
+        "not_running",
+        "not_started",
+        "not_targeted",
+        "other_namespace",
+        "held_out",
+        "not_sampled",
+        "split",
+    ]
+
+
+def test_a_forced_unit_gets_its_group_whatever_would_keep_it_out_while_the_experiment_runs() -> None:
+    closed = {
+        "forced_groups": {"tester": "treatment", "17": "control"},
+        "target_users": [],
+        "targeting": {"country": "DE"},
+        "namespace": {"name": "shop", "range_start": 0, "range_end": 1e-12},
+        "holdout": {"name": "q1", "share": 1},
+        "sample_rate": 0,
+    }
+    forced = decide(experiment(**closed), "tester", {}, NOON)
+    assert (forced.reason, forced.group, forced.propensity) == ("forced", experiment().groups[1], None)
+    assert forced.to_json()["propensity"] is None
+    assert decide(experiment(**closed), "17", {}, NOON).group == experiment().groups[0]
+    assert decide(experiment(**closed), "user-1", {}, NOON).reason == "not_targeted"
+    for field, reason in [("status", "paused"), ("start_time", NOON + HOUR), ("end_time", NOON)]:
+        assert not decide(experiment(**closed, **{field: reason}), "tester", {}, NOON).assigned
+
+
+def test_a_holdout_keeps_the_same_share_of_units_out_of_all_its_experiments() -> None:
+    holdout = {"name": "q1", "share": 0.1}
+    first, second = (experiment(name=name, holdout=holdout) for name in ("first", "second"))
+    out = [{unit for unit in UNITS if decide(each, unit, {}, NOON).reason == "held_out"} for each in (first, second)]
+    assert out[0] == out[1]
+    assert len(out[0]) == pytest.approx(0.1 * len(UNITS), rel=0.05)
+    larger = experiment(holdout={"name": "q1", "share": 0.2})
+    assert all(decide(larger, unit, {}, NOON).reason == "held_out" for unit in out[0])
 
 
 def test_groups_get_their_shares() -> None:

@@ -26,13 +26,15 @@ def test_bucket_is_the_top_53_bits_of_blake2b_over_salt_purpose_and_unit() -> No
 
 def documented_points() -> list[tuple[str, Purpose, str, float]]:
     page = (PROJECT_ROOT / "docs" / "assignment.md").read_text()
-    rows = re.findall(r"^\| `(.+?)` \| `(namespace|sampling|group)` \| `(.+?)` \| ([\d.]+) \|$", page, re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(.+?)` \| `(namespace|holdout|sampling|group)` \| `(.+?)` \| ([\d.]+) \|$", page, re.MULTILINE
+    )
     return [(salt, purpose, unit, float(point)) for salt, purpose, unit, point in rows]
 
 
 def test_the_documented_points_are_the_points() -> None:
     points = documented_points()
-    assert len(points) >= 3
+    assert len(points) >= 8
     for salt, purpose, unit, point in points:
         assert bucket(salt, purpose, unit) == point
 
@@ -48,6 +50,9 @@ def test_buckets_are_uniform() -> None:
         (("exp", "sampling"), ("exp", "group")),
         (("exp", "group"), ("other", "group")),
         (("a", "namespace"), ("a", "group")),
+        (("a", "namespace"), ("a", "holdout")),
+        (("a", "holdout"), ("a", "sampling")),
+        (("shop", "namespace"), ("cart", "namespace")),
     ],
 )
 def test_decisions_are_independent_of_one_another(first: tuple[str, Purpose], second: tuple[str, Purpose]) -> None:

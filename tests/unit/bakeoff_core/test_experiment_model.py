@@ -53,7 +53,17 @@ def errors_of(**changes: Any) -> list[str]:
             {"assignment_algorithm": "dice"},
             "assignment_algorithm: input should be 'random', 'hash_based', 'weighted', 'bandit' or 'custom'",
         ),
-        ({"targeting": {"age": {"$near": 3}}}, "targeting: unknown operator $near"),
+        ({"targeting": {"age": {"$near": 3}}}, "targeting: age: unknown operator $near"),
+        ({"targeting": {"$near": 3}}, "targeting: unknown operator $near"),
+        ({"holdout": {"name": "q1", "share": 1.5}}, "holdout.share: input should be less than or equal to 1, got 1.5"),
+        ({"holdout": {"name": "q 1", "share": 0.5}}, "holdout.name: string should match pattern"),
+        ({"holdout": {"share": 0.5}}, "holdout.name: field required"),
+        ({"forced_groups": {"ann": "c", "bob": "d"}}, "forced_groups: no group is called c, d"),
+        ({"forced_groups": {"": "a"}}, "forced_groups"),
+        (
+            {"forced_groups": {f"u{n}": "a" for n in range(1_001)}},
+            "forced_groups: dictionary should have at most 1000 items",
+        ),
         ({"target_users": [""]}, "target_users[0]: must not be empty, got ''"),
         ({"target_users": [1.5]}, "target_users[0]: must be a string or an integer, got 1.5"),
         (

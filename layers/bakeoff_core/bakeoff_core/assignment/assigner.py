@@ -11,7 +11,17 @@ from bakeoff_core.assignment.bucketing import bucket
 from bakeoff_core.clock import Clock
 from bakeoff_core.experiments.model import Experiment, Group
 
-Reason = Literal["split", "not_running", "not_started", "ended", "not_targeted", "not_sampled", "other_namespace"]
+Reason = Literal[
+    "split",
+    "forced",
+    "not_running",
+    "not_started",
+    "ended",
+    "not_targeted",
+    "other_namespace",
+    "held_out",
+    "not_sampled",
+]
 
 
 class Experiments(Protocol):
@@ -38,8 +48,10 @@ class Assignment:
 
     @property
     def propensity(self) -> float | None:
-        """The probability with which a unit of the experiment gets this group, in (0, 1]."""
-        return None if self.group is None else self.experiment.shares[self.group.name]
+        """The probability with which a unit of the experiment gets this group, in (0, 1]; none if it was forced."""
+        if self.group is None or self.reason == "forced":
+            return None
+        return self.experiment.shares[self.group.name]
 
     @property
     def assignment_id(self) -> str | None:
@@ -102,9 +114,12 @@ def decide(experiment: Experiment, unit: str, context: Mapping[str, Any], now: d
         context: Attributes for the targeting.
         now: The time of the decision.
     """
-    for reason, keeps_out in _CHECKS:
-        if keeps_out(experiment, unit, context, now):
-            return Assignment(experiment, unit, reason)
+    if reason := _kept_out(_OF_THE_EXPERIMENT, experiment, unit, context, now):
+        return Assignment(experiment, unit, reason)
+    if forced := experiment.forced_group(unit):
+        return Assignment(experiment, unit, "forced", forced)
+    if reason := _kept_out(_OF_THE_UNIT, experiment, unit, context, now):
+        return Assignment(experiment, unit, reason)
     return Assignment(experiment, unit, "split", choose_group(experiment, unit))
 
 
@@ -145,17 +160,32 @@ def _other_namespace(experiment: Experiment, unit: str, _context: Mapping[str, A
     return not namespace.range_start <= bucket(namespace.name, "namespace", unit) < namespace.range_end
 
 
+def _held_out(experiment: Experiment, unit: str, _context: Mapping[str, Any], _now: datetime) -> bool:
+    holdout = experiment.holdout
+    return holdout is not None and bucket(holdout.name, "holdout", unit) < holdout.share
+
+
 def _not_sampled(experiment: Experiment, unit: str, _context: Mapping[str, Any], _now: datetime) -> bool:
     return bucket(experiment.salt, "sampling", unit) >= experiment.sample_rate
 
 
 _Check = Callable[[Experiment, str, Mapping[str, Any], datetime], bool]
+_Checks = tuple[tuple[Reason, _Check], ...]
 
-_CHECKS: tuple[tuple[Reason, _Check], ...] = (
+_OF_THE_EXPERIMENT: _Checks = (
     ("not_running", _not_running),
     ("not_started", _not_started),
     ("ended", _ended),
+)
+_OF_THE_UNIT: _Checks = (
     ("not_targeted", _not_targeted),
     ("other_namespace", _other_namespace),
+    ("held_out", _held_out),
     ("not_sampled", _not_sampled),
 )
+
+
+def _kept_out(
+    checks: _Checks, experiment: Experiment, unit: str, context: Mapping[str, Any], now: datetime
+) -> Reason | None:
+    return next((reason for reason, keeps_out in checks if keeps_out(experiment, unit, context, now)), None)

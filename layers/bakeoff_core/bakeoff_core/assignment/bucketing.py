@@ -8,7 +8,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal
 
-Purpose = Literal["namespace", "sampling", "group"]
+Purpose = Literal["namespace", "holdout", "sampling", "group"]
 
 _HASH_BITS = 64
 _FLOAT_BITS = 53  # a double holds 53 bits exactly; more could round up to 1.0
@@ -19,7 +19,7 @@ def bucket(salt: str, purpose: Purpose, unit: str) -> float:
     """Place a unit on [0, 1), uniformly and for ever the same.
 
     Args:
-        salt: The experiment's salt, or the namespace's.
+        salt: The experiment's salt, or the name of the namespace or the holdout.
         purpose: What is being decided.
         unit: The unit's id, hashed as its UTF-8 bytes.
 

@@ -26,6 +26,7 @@ Direction = Literal["increase", "decrease"]
 Role = Literal["primary", "secondary", "guardrail"]
 
 _FEWEST_GROUPS = 2
+_MOST_FORCED = 1_000
 _CONVERSION_SUFFIX = "_rate"
 
 
@@ -100,6 +101,13 @@ class Namespace(_Document):
         return self
 
 
+class Holdout(_Document):
+    """A share of the users that all experiments which name it leave alone, to measure them all together."""
+
+    name: Name
+    share: FiniteFloat = Field(ge=0, le=1)
+
+
 def _metric(value: Any) -> Any:
     return Metric.by_convention(value) if isinstance(value, str) else value
 
@@ -117,6 +125,8 @@ class ExperimentDefinition(_Document):
     targeting: dict[str, FiniteJson] = {}
     sample_rate: FiniteFloat = Field(default=1, ge=0, le=1)
     namespace: Namespace | None = None
+    holdout: Holdout | None = None
+    forced_groups: dict[UnitId, Name] = Field(default={}, max_length=_MOST_FORCED)
     metrics: tuple[Annotated[Metric, BeforeValidator(_metric)], ...] = ()
     hypotheses: tuple[str, ...] = ()
     salt: str = Field(default="", max_length=256, validate_default=True)
@@ -134,6 +144,14 @@ class ExperimentDefinition(_Document):
         if sum(group.control for group in groups) > 1:
             raise ValueError("at most one group may be marked control")
         return groups
+
+    @field_validator("forced_groups")
+    @classmethod
+    def _forces_into_its_groups(cls, forced: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        known = {group.name for group in info.data.get("groups", ())}
+        if known and (unknown := sorted(set(forced.values()) - known)):
+            raise ValueError(f"no group is called {', '.join(unknown)}")
+        return forced
 
     @field_validator("metrics")
     @classmethod
@@ -197,6 +215,11 @@ class Experiment(ExperimentDefinition):
     def treatments(self) -> tuple[Group, ...]:
         """Every group but the control, in the order of the configuration."""
         return tuple(group for group in self.groups if group is not self.control)
+
+    def forced_group(self, unit: str) -> Group | None:
+        """The group that a unit is put into by name, for testing; None for nearly everybody."""
+        name = self.forced_groups.get(unit)
+        return None if name is None else next(group for group in self.groups if group.name == name)
 
     @cached_property
     def shares(self) -> dict[str, float]:
