@@ -167,6 +167,7 @@ class Quality(_Document):
     events_of_unexposed_users: int
     unknown_group_exposures: int
     exposures_outside_window: int
+    forced_units: int
     unusable_values: int
     unreadable_lines: int
     unreadable_objects: tuple[str, ...]

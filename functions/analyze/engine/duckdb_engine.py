@@ -131,6 +131,7 @@ class _Pass:
             of_unexposed_users,
             unknown_group,
             outside_window,
+            forced_units,
             unusable_values,
         ) = self._rows("data_quality", experiment=self._experiment.name)[0]
         crossovers, first, last = self._rows("observed_window")[0]
@@ -148,6 +149,7 @@ class _Pass:
                 events_of_unexposed_users=of_unexposed_users,
                 unknown_group_exposures=unknown_group,
                 exposures_outside_window=outside_window,
+                forced_units=forced_units,
                 unusable_values=unusable_values,
                 unreadable_lines=self._unreadable_lines,
                 unreadable_objects=self._unreadable_objects,

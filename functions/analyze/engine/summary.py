@@ -51,6 +51,7 @@ class DataQuality:
         events_of_unexposed_users: Events that name the experiment, of users it never met.
         unknown_group_exposures: Exposures that name no group of the experiment.
         exposures_outside_window: Exposures before its start or from its end on.
+        forced_units: Units that were forced into a group for testing, which no group counts.
         unusable_values: Events whose value is no number within range.
         unreadable_lines: Lines that are not events.
         unreadable_objects: Keys of objects that could not be read.
@@ -61,6 +62,7 @@ class DataQuality:
     events_of_unexposed_users: int = 0
     unknown_group_exposures: int = 0
     exposures_outside_window: int = 0
+    forced_units: int = 0
     unusable_values: int = 0
     unreadable_lines: int = 0
     unreadable_objects: tuple[str, ...] = ()

@@ -38,6 +38,7 @@ _QUALITY = {
     "events_of_unexposed_users": "Events that name the experiment, of users it never met",
     "unknown_group_exposures": "Exposures that name no group of the experiment",
     "exposures_outside_window": "Exposures outside the experiment's start and end",
+    "forced_units": "Users forced into a group for testing, left out",
     "unusable_values": "Event values that are no number within range",
     "unreadable_lines": "Lines that are not events",
 }

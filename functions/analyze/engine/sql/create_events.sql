@@ -11,5 +11,6 @@ CREATE TEMP TABLE events (
     experiment_name VARCHAR,
     group_name VARCHAR,
     config_version BIGINT,
+    forced BOOLEAN,
     field_values DOUBLE[]
 )

@@ -4,6 +4,7 @@ SELECT
     e.user_id,
     e.happened_at,
     e.group_name,
+    e.forced,
     g.group_name IS NOT NULL AS known_group,
     ($start::TIMESTAMP IS NULL OR e.happened_at >= $start::TIMESTAMP)
         AND ($end::TIMESTAMP IS NULL OR e.happened_at < $end::TIMESTAMP) AS in_window

@@ -1,4 +1,5 @@
--- Each exposed unit once, at its first exposure. One seen in two groups belongs to neither.
+-- Each exposed unit once, at its first exposure. One seen in two groups belongs to neither, and one that was ever
+-- forced into a group was not randomised and is none of them.
 CREATE TEMP TABLE units AS
 SELECT
     user_id,
@@ -7,3 +8,4 @@ SELECT
 FROM exposures
 WHERE known_group AND in_window
 GROUP BY user_id
+HAVING NOT bool_or(forced)

@@ -13,6 +13,7 @@ SELECT
     experiment_name,
     group_name,
     TRY_CAST(config_version AS BIGINT),
+    coalesce(json_extract_string(metadata, '$.reason') = 'forced', false),
     list_transform(
         json_extract(metadata, $pointers),
         lambda v: CASE

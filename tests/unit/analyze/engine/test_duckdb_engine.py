@@ -159,6 +159,24 @@ def test_only_exposures_in_the_window_count(summarise: Summarise) -> None:
     assert summary.quality.exposures_outside_window == 2
 
 
+def test_a_unit_that_was_forced_into_a_group_is_none_of_the_units(summarise: Summarise) -> None:
+    forced = {"metadata": {"reason": "forced"}}
+    summary = summarise(
+        exposure("tester", "treatment", **forced),
+        event("tester", "click", experiment_name="checkout"),
+        exposure("former tester", "treatment", **forced),
+        exposure("former tester", "control", 1, metadata={"reason": "split"}),
+        event("former tester", "click", 2),
+        exposure("a", "control", metadata={"reason": "split"}),
+        event("a", "click", metadata={"reason": "forced"}),
+    )
+    assert clicks(summary) == (1, 1)
+    assert clicks(summary, "treatment") == (0, 0)
+    assert summary.crossovers == 0
+    assert summary.quality.forced_units == 2
+    assert summary.quality.events_of_unexposed_users == 0
+
+
 def test_only_the_present_configuration_counts_and_exposures_from_elsewhere(summarise: Summarise) -> None:
     elsewhere = event("c", "assignment", experiment_name="checkout", group_name="treatment")
     summary = summarise(
@@ -237,13 +255,14 @@ def test_a_mean_reads_the_value_or_the_field_that_it_names(summarise: Summarise)
         event("a", "revenue", event_value=7, metadata={"revenue": 100, "a/b~c": 50}),
         event("a", "visit", event_value=99, metadata={"revenue": "12", "a/b~c": 9}),
         event("a", "visit", metadata={"revenue": True}),
+        event("a", "revenue", metadata={"revenue": 0.5}),
         event("a", "prediction", metadata={"revenue": 500}),
         metrics=metrics,
     )
     totals = {
         name: value.total for name, value in summary.groups["control"].metrics.items() if isinstance(value, Moments)
     }
-    assert totals == {"revenue": 10, "order_value": 20, "items": 2, "odd": 4}
+    assert totals == {"revenue": 10.5, "order_value": 20, "items": 2, "odd": 4}
 
 
 def test_names_are_data_and_never_sql(summarise: Summarise) -> None:
