@@ -33,7 +33,7 @@ def events(draw: st.DrawFn) -> Event:
     return Event(
         event_id=f"e{draw(st.integers(0, 40))}",
         event_type=event_type,
-        user_id=f"u{draw(st.integers(0, 5))}",
+        user_id=f"u{draw(st.integers(0, 3))}",
         timestamp=moment,
         # Of arrivals with one id the first counts; equal times would leave open which that is.
         received_at=moment + timedelta(microseconds=draw(st.integers(0, 10**9))),
@@ -96,7 +96,7 @@ def by_engine(arrivals: list[Event]) -> Summary:
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.lists(events(), max_size=40, unique_by=lambda event: (event.event_id, event.received_at)))
+@given(st.lists(events(), min_size=12, max_size=40, unique_by=lambda event: (event.event_id, event.received_at)))
 def test_the_engine_counts_as_the_rules_say(arrivals: list[Event]) -> None:
     units, clicked, revenue, crossovers = by_hand(arrivals)
     summary = by_engine(arrivals)
