@@ -5,6 +5,8 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
 	then echo $$python; break; fi; done)
 PORT ?= 3000
+# A folder that the data of `make serve` stay in; without one they go with the process.
+KEEP ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -16,7 +18,7 @@ demo: setup
 	$(BIN)/bakeoff demo
 
 serve: setup
-	@exec $(BIN)/bakeoff serve --port $(PORT)
+	@exec $(BIN)/bakeoff serve --port $(PORT) $(if $(KEEP),--keep "$(KEEP)")
 
 test: setup-dev
 	$(BIN)/python -m pytest -m "not build and not slow"

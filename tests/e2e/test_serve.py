@@ -22,7 +22,7 @@ PROJECT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_serve_answers_and_leaves_nothing_behind(tmp_path: Path, ending: signal.Signals) -> None:
-    with subprocess.Popen(  # noqa: S603 - this project's own command
+    with subprocess.Popen(
         [sys.executable, "-m", "bakeoff", "serve", "--port", "0", "--logs", str(tmp_path)],
         cwd=PROJECT,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},

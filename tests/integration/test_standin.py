@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import httpx
 import pytest
 
@@ -255,6 +256,23 @@ def test_functions_can_be_invoked_as_lambda_is(standin: Standin, http: httpx.Cli
     assert http.post("/2015-03-31/functions/Other/invocations", json={}).status_code == 404
 
 
+def test_the_aws_sdk_can_invoke_a_function(standin: Standin) -> None:
+    client = boto3.client(
+        "lambda",
+        endpoint_url=standin.environment["AWS_ENDPOINT_URL_LAMBDA"],
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    good = client.invoke(FunctionName="WebFunction", Payload=b'{"rawPath": "/things/plain"}')
+    assert (good["StatusCode"], json.load(good["Payload"])) == (200, {"plain": True})
+    bad = client.invoke(FunctionName="WebFunction", Payload=b'{"rawPath": "/things/raise"}')
+    assert bad["FunctionError"] == "Unhandled"
+    assert client.invoke(FunctionName="WebFunction", InvocationType="Event", Payload=b"{}")["StatusCode"] == 202
+    with pytest.raises(client.exceptions.ResourceNotFoundException, match="Nothing"):
+        client.invoke(FunctionName="Nothing", Payload=b"{}")
+
+
 def test_stream_and_queue_are_delivered(standin: Standin) -> None:
     put(standin, "a", "b")
     queue = standin.environment["BAKEOFF_QUEUE"]
@@ -318,7 +336,7 @@ def test_nothing_is_left_running(project: Path, tmp_path: Path) -> None:
     script.write_text(program)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     for way in ("leave", "die"):
-        run = subprocess.run(  # noqa: S603 - this test's own script
+        run = subprocess.run(
             [sys.executable, str(script), way], capture_output=True, text=True, check=False, env=environment, timeout=60
         )
         pids = [int(pid) for pid in run.stdout.split()]

@@ -10,7 +10,7 @@ from bakeoff.commands.options import Logs, Template
 
 
 def demo(
-    users: Annotated[int, typer.Option(min=1, help="Users that are sent through the experiment.")] = 3000,
+    users: Annotated[int, typer.Option(min=1, help="Users that are sent through the experiment.")] = 4000,
     seed: Annotated[int, typer.Option(help="Of what the simulated users do.")] = 1,
     template: Template = Path("template.yaml"),
     examples: Annotated[Path, typer.Option(help="The folder of examples.")] = Path("examples"),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 _LONGEST_PAUSE_SECONDS = 2.0
+_SECONDS_TO_STOP = 5
 _RECORDS_PER_READ = 10_000
 _MESSAGES_PER_READ = 10
 
@@ -49,6 +50,8 @@ class Poller(ABC):
         self._looks = threading.Condition()
         self._looks_begun = 0
         self._last_empty_look = 0
+        self._batch: list[Record] = []
+        self._window_ends = 0.0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -56,10 +59,10 @@ class Poller(ABC):
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop reading, as soon as the batch in hand allows it."""
+        """Stop reading; a batch under way gets a few seconds, and then ends with its function."""
         self._stopping.set()
         self._hurry.set()
-        self._thread.join()
+        self._thread.join(_SECONDS_TO_STOP)
 
     def drain(self, timeout: float) -> None:
         """Deliver what the source holds, without waiting for batches to fill.
@@ -86,30 +89,31 @@ class Poller(ABC):
         return not self._stopping.wait(min(_LONGEST_PAUSE_SECONDS, 0.05 * 2**retry))
 
     def _run(self) -> None:
-        batch: list[Record] = []
-        window_ends = 0.0
         while not self._stopping.is_set():
-            with self._looks:
-                self._looks_begun += 1
-                hurry = self._hurry.is_set()
             try:
-                found = self.read()
+                self._look()
             except Exception:
-                logger.exception("%s: could not be read", self._thread.name)
+                logger.exception("%s: failed, and goes on", self._thread.name)
                 self._stopping.wait(_LONGEST_PAUSE_SECONDS)
-                continue
-            if found and not batch:
-                window_ends = time.monotonic() + self.mapping.window_seconds
-            batch.extend(found)
-            while len(batch) >= self.mapping.batch_size:
-                self.deliver(batch[: self.mapping.batch_size])
-                del batch[: self.mapping.batch_size]
-            if batch and not found and (hurry or time.monotonic() >= window_ends):
-                self.deliver(batch)
-                batch = []
-            if not found:
-                self._note_an_empty_look(hurry=hurry, empty_handed=not batch)
-                self._hurry.wait(_SECONDS_BETWEEN_LOOKS)
+
+    def _look(self) -> None:
+        """Read once, deliver what is due, and rest if there was nothing."""
+        with self._looks:
+            self._looks_begun += 1
+            hurry = self._hurry.is_set()
+        found = self.read()
+        if found and not self._batch:
+            self._window_ends = time.monotonic() + self.mapping.window_seconds
+        self._batch.extend(found)
+        while len(self._batch) >= self.mapping.batch_size:
+            self.deliver(self._batch[: self.mapping.batch_size])
+            del self._batch[: self.mapping.batch_size]
+        if self._batch and not found and (hurry or time.monotonic() >= self._window_ends):
+            self.deliver(self._batch)
+            self._batch = []
+        if not found:
+            self._note_an_empty_look(hurry=hurry, empty_handed=not self._batch)
+            self._hurry.wait(_SECONDS_BETWEEN_LOOKS)
 
     def _note_an_empty_look(self, *, hurry: bool, empty_handed: bool) -> None:
         with self._looks:

@@ -13,6 +13,8 @@ from bakeoff.standin.template import TemplateError
 
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 
+_SECONDS_TO_STOP = 1
+
 logger = logging.getLogger(__name__)
 
 
@@ -58,9 +60,9 @@ class Timer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Invoke no more."""
+        """Invoke no more; an invocation under way ends with its function."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(_SECONDS_TO_STOP)
 
     def _run(self) -> None:
         while not self._stopping.wait(self._every.total_seconds()):
