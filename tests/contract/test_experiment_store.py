@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from bakeoff_core.errors import DependencyUnavailable, ExperimentNotFound, VersionConflict
+from bakeoff_core.errors import DependencyUnavailable, ExperimentNotFound, PayloadTooLarge, VersionConflict
 from bakeoff_core.stores.aws import table
 from bakeoff_core.stores.experiments import Audit, DynamoExperimentStore, ExperimentStore, InMemoryExperimentStore
 from tests.support import NOON, experiment
@@ -87,3 +87,12 @@ def test_a_table_that_does_not_answer_is_an_unavailable_dependency(aws: None) ->
     for call in (lambda: store.get("e"), store.list, lambda: store.put(experiment(), AUDIT)):
         with pytest.raises(DependencyUnavailable, match="the experiment table is unavailable at the moment"):
             call()
+
+
+def test_an_experiment_that_is_too_large_for_an_item_is_refused_by_its_size(store: ExperimentStore) -> None:
+    with pytest.raises(
+        PayloadTooLarge, match=r"the experiment is 4\d\d,\d{3} bytes long, and at most 390,000 are kept"
+    ):
+        store.put(experiment(description="x" * 400_000), AUDIT)
+    assert store.list() == []
+    assert store.put(experiment(description="x" * 388_000), AUDIT).version == 1

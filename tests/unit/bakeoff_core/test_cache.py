@@ -21,6 +21,11 @@ class FailingStore(InMemoryExperimentStore):
             raise DependencyUnavailable("the experiment table")
         return super().get(name)
 
+    def list(self) -> list[Experiment]:
+        if self.down:
+            raise DependencyUnavailable("the experiment table")
+        return super().list()
+
 
 @pytest.fixture
 def store() -> FailingStore:
@@ -66,6 +71,34 @@ def test_what_does_not_exist_is_not_remembered(store: FailingStore) -> None:
         experiments.get("later")
     store.put(experiment(name="later"), Audit("t", "create", NOON))
     assert experiments.get("later").name == "later"
+
+
+def test_all_experiments_are_read_at_once_and_remembered_one_by_one(store: FailingStore) -> None:
+    clock, stale = SettableClock(), list[str]()
+    store.put(experiment(name="other"), Audit("t", "create", NOON))
+    experiments = CachedExperiments(store, 10, clock, stale.append)
+    reads = store.reads
+    assert experiments.names() == ["checkout_button", "other"]
+    assert experiments.get("other").name == "other"
+    assert store.reads == reads
+    store.put(experiment(name="third"), Audit("t", "create", NOON))
+    assert experiments.names() == ["checkout_button", "other"]
+    clock.advance(10)
+    assert experiments.names() == ["checkout_button", "other", "third"]
+
+
+def test_the_names_last_known_serve_while_the_store_is_down(store: FailingStore) -> None:
+    clock, stale = SettableClock(), list[str]()
+    experiments = CachedExperiments(store, 10, clock, stale.append)
+    store.down = True
+    with pytest.raises(DependencyUnavailable):
+        experiments.names()
+    store.down = False
+    experiments.names()
+    store.down = True
+    clock.advance(10)
+    assert experiments.names() == ["checkout_button"]
+    assert stale == ["*"]
 
 
 def test_models_are_remembered_by_what_was_asked_for() -> None:

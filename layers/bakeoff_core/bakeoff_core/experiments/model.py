@@ -11,6 +11,8 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
+    PrivateAttr,
+    StringConstraints,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -27,6 +29,9 @@ Role = Literal["primary", "secondary", "guardrail"]
 
 _FEWEST_GROUPS = 2
 _MOST_FORCED = 1_000
+MOST_TARGET_USERS = 1_000_000
+"""As many units as the functions can hold in their memory."""
+
 _CONVERSION_SUFFIX = "_rate"
 
 
@@ -108,6 +113,13 @@ class Holdout(_Document):
     share: FiniteFloat = Field(ge=0, le=1)
 
 
+class TargetUserList(_Document):
+    """A reference to a list of units that is kept as an object of its own, since it is long."""
+
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    count: int = Field(ge=0, le=MOST_TARGET_USERS)
+
+
 def _metric(value: Any) -> Any:
     return Metric.by_convention(value) if isinstance(value, str) else value
 
@@ -121,7 +133,8 @@ class ExperimentDefinition(_Document):
     end_time: AwareDatetime | None = None
     groups: tuple[Group, ...]
     assignment_algorithm: Algorithm = "hash_based"
-    target_users: tuple[UnitId, ...] | None = None
+    target_users: tuple[UnitId, ...] | None = Field(default=None, max_length=MOST_TARGET_USERS)
+    target_user_list: TargetUserList | None = None
     targeting: dict[str, FiniteJson] = {}
     sample_rate: FiniteFloat = Field(default=1, ge=0, le=1)
     namespace: Namespace | None = None
@@ -172,6 +185,13 @@ class ExperimentDefinition(_Document):
             )
         return metrics
 
+    @field_validator("target_user_list")
+    @classmethod
+    def _one_list_of_target_users(cls, listed: TargetUserList | None, info: ValidationInfo) -> TargetUserList | None:
+        if listed is not None and info.data.get("target_users") is not None:
+            raise ValueError("must be left out when target_users is given")
+        return listed
+
     @field_validator("targeting")
     @classmethod
     def _known_operators(cls, targeting: dict[str, FiniteJson]) -> dict[str, FiniteJson]:
@@ -205,6 +225,7 @@ class Experiment(ExperimentDefinition):
     created_at: AwareDatetime
     updated_at: AwareDatetime
     archived_at: AwareDatetime | None = None
+    _listed_units: frozenset[str] | None = PrivateAttr(None)
 
     @cached_property
     def control(self) -> Group:
@@ -234,8 +255,22 @@ class Experiment(ExperimentDefinition):
 
     @cached_property
     def targeted_units(self) -> frozenset[str] | None:
-        """The only units that may take part, or None where everybody may."""
+        """The only units that may take part, or None where everybody may.
+
+        Raises:
+            RuntimeError: They are in a list that was not read; see `with_listed_units`.
+        """
+        if self.target_user_list is not None:
+            if self._listed_units is None:
+                raise RuntimeError(f"the target users of {self.name} were not read")
+            return self._listed_units
         return None if self.target_users is None else frozenset(self.target_users)
+
+    def with_listed_units(self, units: frozenset[str]) -> Self:
+        """Return the same experiment with the units that its `target_user_list` refers to."""
+        completed = self.model_copy()
+        completed._listed_units = units  # noqa: SLF001 - another object of this class
+        return completed
 
     @cached_property
     def condition(self) -> Condition:

@@ -53,3 +53,7 @@ class BoundedAgeCache(Generic[Key, Value]):
             raise
         self._remembered[key] = (now, value)
         return value
+
+    def remember(self, key: Key, value: Value) -> None:
+        """Take in what the store said of a key when it was asked for something else."""
+        self._remembered[key] = (self._clock(), value)

@@ -1,6 +1,7 @@
 """Where experiments are kept."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -8,12 +9,16 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 from bakeoff_core.clock import Clock, rfc3339
-from bakeoff_core.errors import ExperimentNotFound, VersionConflict
+from bakeoff_core.errors import DependencyUnavailable, ExperimentNotFound, PayloadTooLarge, VersionConflict
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.aws import aws_failures
 from bakeoff_core.stores.cache import BoundedAgeCache
 
+ALL = "*"
+"""Stands for all experiments where a name is expected."""
+
 _CURRENT = "current"
+_LARGEST_DOCUMENT = 390_000  # bytes; DynamoDB takes items of 400 KB, with their attributes' names and keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class ExperimentStore(Protocol):
     def put(self, experiment: Experiment, audit: Audit) -> Experiment:
         """Write the next version of an experiment with its audit entry, both or neither.
 
-        Raises VersionConflict if another version came first.
+        Raises VersionConflict if another version came first, PayloadTooLarge if the experiment is too large.
         """
         ...
 
@@ -76,6 +81,7 @@ class InMemoryExperimentStore:
         if (present.version if present else 0) != experiment.version:
             raise VersionConflict(experiment.name)
         successor = experiment.model_copy(update={"version": experiment.version + 1})
+        _document(successor)
         self._current[successor.name] = successor
         self._history.setdefault(successor.name, []).append(AuditEntry(audit, successor))
         return successor
@@ -110,7 +116,7 @@ class DynamoExperimentStore:
     def put(self, experiment: Experiment, audit: Audit) -> Experiment:
         """Write the next version of an experiment with its audit entry."""
         successor = experiment.model_copy(update={"version": experiment.version + 1})
-        document = {"name": successor.name, "version": successor.version, "document": successor.model_dump_json()}
+        document = {"name": successor.name, "version": successor.version, "document": _document(successor)}
         entry = {
             **document,
             "item": f"audit#{successor.version:08}",
@@ -173,6 +179,16 @@ class DynamoExperimentStore:
         )
 
 
+def _document(experiment: Experiment) -> str:
+    document = experiment.model_dump_json()
+    if (size := len(document.encode())) > _LARGEST_DOCUMENT:
+        raise PayloadTooLarge(
+            f"the experiment is {size:,} bytes long, and at most {_LARGEST_DOCUMENT:,} are kept: "
+            "shorten its parameters, descriptions or forced_groups"
+        )
+    return document
+
+
 def _only_after(version: int) -> dict[str, Any]:
     if version == 0:
         return {"ConditionExpression": "attribute_not_exists(#name)", "ExpressionAttributeNames": {"#name": "name"}}
@@ -196,14 +212,41 @@ class CachedExperiments:
         store: Where a configuration is read when the remembered one is too old.
         max_age_seconds: For how long a configuration serves without another look.
         clock: The time.
-        on_stale: Called with the name whenever the last known configuration serves because the store failed.
+        on_stale: Called with the name, or ALL, whenever what was last known serves because the store failed.
+        complete: Adds to a configuration what is kept elsewhere; where it fails, the store counts as failed.
     """
 
     def __init__(
-        self, store: ExperimentStore, max_age_seconds: float, clock: Clock, on_stale: Callable[[str], None]
+        self,
+        store: ExperimentStore,
+        max_age_seconds: float,
+        clock: Clock,
+        on_stale: Callable[[str], None],
+        complete: Callable[[Experiment], Experiment] = lambda experiment: experiment,
     ) -> None:
-        self._cache = BoundedAgeCache(store.get, max_age_seconds, clock, on_stale)
+        self._store = store
+        self._complete = complete
+        self._one = BoundedAgeCache(self._read, max_age_seconds, clock, on_stale)
+        self._all = BoundedAgeCache(self._read_all, max_age_seconds, clock, on_stale)
 
     def get(self, name: str) -> Experiment:
         """Read one experiment. Raises ExperimentNotFound, or DependencyUnavailable if it was never read."""
-        return self._cache.get(name)
+        return self._one.get(name)
+
+    def names(self) -> list[str]:
+        """Read the names of all experiments that are not archived, and remember each for `get`.
+
+        Raises DependencyUnavailable if they were never read.
+        """
+        return self._all.get(ALL)
+
+    def _read(self, name: str) -> Experiment:
+        return self._complete(self._store.get(name))
+
+    def _read_all(self, _all: str) -> list[str]:
+        found = self._store.list()
+        for experiment in found:
+            # What cannot be completed is left to `get`, which may know an older one.
+            with suppress(DependencyUnavailable):
+                self._one.remember(experiment.name, self._complete(experiment))
+        return [experiment.name for experiment in found]
