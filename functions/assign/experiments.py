@@ -96,6 +96,7 @@ def _build_app(settings: Settings) -> FastAPI:
         DynamoExperimentStore(table(settings.experiments_table)),
         DynamoModelRegistry(table(settings.models_table)),
         utc_now,
+        settings.custom_algorithms,
     )
     return build_app(manager)
 

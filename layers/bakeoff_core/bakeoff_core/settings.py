@@ -1,11 +1,14 @@
 """Everything that a deployment decides, read from the environment once."""
 
+import re
 from collections.abc import Mapping
 from os import environ
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 _PREFIX = "BAKEOFF_"
+_ALGORITHM = re.compile(r"[A-Za-z0-9._-]{1,128}=[\w.]+:\w+")
 _MEMORY_VARIABLE = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 
 
@@ -19,6 +22,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     experiments_table: str = ""
+    assignments_table: str = ""
+    arms_table: str = ""
     models_table: str = ""
     model_bucket: str = ""
     event_bucket: str = ""
@@ -28,7 +33,19 @@ class Settings(BaseModel):
     configuration_max_age_seconds: float = Field(default=10, ge=0)
     prediction_sample_rate: float = Field(default=0, ge=0, le=1)
     model_cache_bytes: int = Field(default=256 * 1024**2, gt=0)
+    custom_algorithms: dict[str, str] = {}
     memory_mb: int = Field(default=1_769, gt=0)
+
+    @field_validator("custom_algorithms", mode="before")
+    @classmethod
+    def _name_and_place(cls, value: Any) -> Any:
+        """Read `name=module:function`, several of them with commas between."""
+        if not isinstance(value, str):
+            return value
+        entries = [entry.strip() for entry in value.split(",") if entry.strip()]
+        if wrong := [entry for entry in entries if not _ALGORITHM.fullmatch(entry)]:
+            raise ValueError(f"must read name=module:function, got {wrong[0]}")
+        return dict(entry.split("=", 1) for entry in entries)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = environ) -> "Settings":

@@ -53,6 +53,45 @@ def errors_of(**changes: Any) -> list[str]:
             {"assignment_algorithm": "dice"},
             "assignment_algorithm: input should be 'random', 'hash_based', 'weighted', 'bandit' or 'custom'",
         ),
+        (
+            {"assignment_algorithm": "bandit", "metrics": ["revenue"]},
+            "bandit: reward: must name a conversion among the metrics, or be left out if the primary is one",
+        ),
+        (
+            {"assignment_algorithm": "bandit", "metrics": ["click_rate"], "bandit": {"reward": "open_rate"}},
+            "bandit: reward: must name a conversion among the metrics, or be left out if the primary is one",
+        ),
+        (
+            {"assignment_algorithm": "bandit", "metrics": ["click_rate"], "bandit": {"floor": 0.51}},
+            "bandit: floor: must be at most 1/2, the share of each of 2 groups",
+        ),
+        (
+            {"assignment_algorithm": "bandit", "metrics": ["click_rate"], "bandit": {"refresh_minutes": 0}},
+            "bandit.refresh_minutes: input should be greater than 0, got 0",
+        ),
+        (
+            {"assignment_algorithm": "bandit", "metrics": ["click_rate"], "bandit": {"attribution_window_hours": -1}},
+            "bandit.attribution_window_hours: input should be greater than 0, got -1",
+        ),
+        (
+            {"assignment_algorithm": "bandit", "metrics": ["click_rate"], "bandit": {"minimum_exposures": 0}},
+            "bandit.minimum_exposures: input should be greater than or equal to 1, got 0",
+        ),
+        ({"assignment_algorithm": "random", "bandit": {}}, "bandit: is for assignment_algorithm bandit only"),
+        (
+            {"assignment_algorithm": "custom"},
+            "custom_algorithm: must name the algorithm when assignment_algorithm is custom",
+        ),
+        ({"custom_algorithm": "odd"}, "custom_algorithm: is for assignment_algorithm custom only, got 'odd'"),
+        ({"algorithm_parameters": {"x": 1}}, "algorithm_parameters: is for assignment_algorithm custom only"),
+        (
+            {"sticky_days": 30},
+            "sticky_days: hash_based keeps no assignments: a unit's group follows from its hash for ever, got 30",
+        ),
+        (
+            {"assignment_algorithm": "random", "sticky_days": 0},
+            "sticky_days: input should be greater than or equal to 1, got 0",
+        ),
         ({"targeting": {"age": {"$near": 3}}}, "targeting: age: unknown operator $near"),
         ({"targeting": {"$near": 3}}, "targeting: unknown operator $near"),
         ({"holdout": {"name": "q1", "share": 1.5}}, "holdout.share: input should be less than or equal to 1, got 1.5"),
@@ -128,3 +167,43 @@ def test_an_experiment_survives_being_written_and_read() -> None:
     )
     assert written.targeted_units == frozenset({"a", "7"})
     assert Experiment.model_validate_json(written.model_dump_json()) == written
+
+
+def test_a_bandit_has_its_defaults_written_down() -> None:
+    learning = experiment(assignment_algorithm="bandit")
+    assert learning.bandit is not None
+    assert learning.bandit.model_dump() == {
+        "reward": None,
+        "attribution_window_hours": 24,
+        "refresh_minutes": 15,
+        "floor": None,
+        "minimum_exposures": 100,
+    }
+    assert experiment().bandit is None
+
+
+def test_a_bandit_learns_from_the_metric_it_names_or_else_the_primary() -> None:
+    metrics = ["click_rate", "buy_rate"]
+    primary = experiment(assignment_algorithm="bandit", metrics=metrics)
+    named = experiment(assignment_algorithm="bandit", metrics=metrics, bandit={"reward": "buy_rate"})
+    assert [each.reward and each.reward.name for each in (primary, named, experiment())] == [
+        "click_rate",
+        "buy_rate",
+        None,
+    ]
+
+
+def test_the_floor_is_given_or_shared_among_the_groups_that_are_drawn() -> None:
+    groups = [{"name": name, "weight": weight} for name, weight in (("a", 1), ("b", 2), ("c", 0))]
+    assert experiment(assignment_algorithm="bandit", groups=groups).floor == 0.025
+    assert experiment(assignment_algorithm="bandit", groups=groups, bandit={"floor": 0.5}).floor == 0.5
+
+
+def test_kept_assignments_stick_as_long_as_events_are_kept_unless_said_otherwise() -> None:
+    assert experiment(assignment_algorithm="random").days_that_assignments_stick == 400
+    assert experiment(assignment_algorithm="random", sticky_days=30).days_that_assignments_stick == 30
+
+
+def test_one_wrong_field_of_an_algorithm_is_one_error() -> None:
+    assert len(errors_of(assignment_algorithm="dice", bandit={}, custom_algorithm="x")) == 1
+    assert len(errors_of(assignment_algorithm="bandit", metrics=[{"name": "m"}])) == 1

@@ -33,7 +33,7 @@ def manager(clock: SettableClock) -> ExperimentManager:
     models.register(
         ModelVersion(name="m", version="v1", status="ready", sha256="0", size_bytes=1, registered_at=NOON, metadata={})
     )
-    return ExperimentManager(InMemoryExperimentStore(), models, clock)
+    return ExperimentManager(InMemoryExperimentStore(), models, clock, {"loyal_first": "shop:loyal_first"})
 
 
 def test_a_new_experiment_is_a_draft_of_version_one(manager: ExperimentManager) -> None:
@@ -110,10 +110,37 @@ def test_an_experiment_with_an_unknown_model_does_not_start(manager: ExperimentM
     assert [error.loc for error in caught.value.errors] == ["groups[0]"]
 
 
-def test_an_algorithm_that_cannot_assign_does_not_start(manager: ExperimentManager) -> None:
-    manager.create(DOCUMENT | {"assignment_algorithm": "bandit"}, "ann")
-    with pytest.raises(InvalidInput, match="assignment_algorithm: units cannot be assigned by 'bandit'"):
-        manager.move("e", "start", "ann")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"assignment_algorithm": "random"},
+        {"assignment_algorithm": "weighted"},
+        {"assignment_algorithm": "bandit"},
+        {"assignment_algorithm": "custom", "custom_algorithm": "loyal_first"},
+    ],
+)
+def test_an_experiment_of_every_algorithm_starts(manager: ExperimentManager, changes: dict[str, Any]) -> None:
+    manager.create(DOCUMENT | changes, "ann")
+    assert manager.move("e", "start", "ann").status == "running"
+
+
+def test_an_unknown_custom_algorithm_is_refused_when_it_is_written(manager: ExperimentManager) -> None:
+    unknown = DOCUMENT | {"assignment_algorithm": "custom", "custom_algorithm": "nobody_knows"}
+    message = "^custom_algorithm: no algorithm 'nobody_knows' is registered; registered: loyal_first$"
+    with pytest.raises(InvalidInput, match=message):
+        manager.create(unknown, "ann")
+    manager.create(DOCUMENT, "ann")
+    with pytest.raises(InvalidInput, match=message):
+        manager.change("e", unknown, "ann")
+
+
+def test_an_algorithm_that_is_no_longer_registered_does_not_start(clock: SettableClock) -> None:
+    store = InMemoryExperimentStore()
+    custom = DOCUMENT | {"groups": [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]}
+    custom |= {"assignment_algorithm": "custom", "custom_algorithm": "loyal_first"}
+    ExperimentManager(store, InMemoryModelRegistry(), clock, ["loyal_first"]).create(custom, "ann")
+    with pytest.raises(InvalidInput, match="registered: none at all"):
+        ExperimentManager(store, InMemoryModelRegistry(), clock).move("e", "start", "ann")
 
 
 def test_what_get_returns_may_be_put_back_with_a_change(manager: ExperimentManager, clock: SettableClock) -> None:
@@ -141,6 +168,7 @@ def test_a_change_on_top_of_an_old_version_is_refused(manager: ExperimentManager
         ({"groups": [{**DOCUMENT["groups"][0], "weight": 3}, DOCUMENT["groups"][1]]}, "groups"),
         ({"groups": [{**DOCUMENT["groups"][0], "parameters": {"x": 1}}, DOCUMENT["groups"][1]]}, "groups"),
         ({"salt": "other"}, "salt"),
+        ({"assignment_algorithm": "random"}, "assignment_algorithm"),
         ({"namespace": {"name": "n", "range_start": 0, "range_end": 1}}, "namespace"),
     ],
 )
@@ -154,11 +182,24 @@ def test_a_live_experiment_is_re_randomised_only_as_a_new_version(
     assert manager.change("e", DOCUMENT | change, "ann", new_version=True).config_version == 2
 
 
+@pytest.mark.parametrize("change", [{"algorithm_parameters": {"x": 2}}, {"custom_algorithm": "odd_last"}])
+def test_another_custom_algorithm_re_randomises_too(clock: SettableClock, change: dict[str, Any]) -> None:
+    manager = ExperimentManager(InMemoryExperimentStore(), InMemoryModelRegistry(), clock, ["loyal_first", "odd_last"])
+    custom = DOCUMENT | {"groups": [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]}
+    custom |= {"assignment_algorithm": "custom", "custom_algorithm": "loyal_first", "algorithm_parameters": {"x": 1}}
+    manager.create(custom, "ann")
+    manager.move("e", "start", "ann")
+    with pytest.raises(ChangeRefused, match=f"^{next(iter(change))}: "):
+        manager.change("e", custom | change, "ann")
+    assert manager.change("e", custom | change, "ann", new_version=True).config_version == 2
+
+
 def test_a_live_experiment_cannot_change_to_what_could_not_start(manager: ExperimentManager) -> None:
     manager.create(DOCUMENT, "ann")
     manager.move("e", "start", "ann")
-    with pytest.raises(InvalidInput, match="assignment_algorithm"):
-        manager.change("e", DOCUMENT | {"assignment_algorithm": "custom"}, "ann", new_version=True)
+    groups = [{"name": "a", "weight": 1, "model_name": "m", "model_version": "v9"}, DOCUMENT["groups"][1]]
+    with pytest.raises(InvalidInput, match=r"groups\[0\]"):
+        manager.change("e", DOCUMENT | {"groups": groups}, "ann", new_version=True)
 
 
 def test_a_description_may_change_at_any_time_before_the_end(manager: ExperimentManager) -> None:

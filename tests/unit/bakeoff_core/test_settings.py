@@ -26,6 +26,14 @@ def test_settings_have_defaults() -> None:
     assert (settings.prediction_sample_rate, settings.model_cache_bytes) == (0, 268_435_456)
 
 
+def test_custom_algorithms_are_read_as_names_and_places() -> None:
+    settings = Settings.from_environment({"BAKEOFF_CUSTOM_ALGORITHMS": "loyal-first=shop.groups:loyal, odd=odd:last"})
+    assert settings.custom_algorithms == {"loyal-first": "shop.groups:loyal", "odd": "odd:last"}
+    assert Settings.from_environment({"BAKEOFF_CUSTOM_ALGORITHMS": ""}).custom_algorithms == {}
+    with pytest.raises(ValidationError, match=r"must read name=module:function, got shop\.groups:loyal"):
+        Settings.from_environment({"BAKEOFF_CUSTOM_ALGORITHMS": "shop.groups:loyal"})
+
+
 def test_a_setting_of_the_wrong_kind_stops_the_start() -> None:
     with pytest.raises(ValidationError, match="prediction_sample_rate"):
         Settings.from_environment({"BAKEOFF_PREDICTION_SAMPLE_RATE": "2"})

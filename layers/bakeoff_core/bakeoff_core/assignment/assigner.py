@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from itertools import accumulate
 from typing import Any, Literal, Protocol
 
+from bakeoff_core.assignment.allocation import by_hash
 from bakeoff_core.assignment.bucketing import bucket
+from bakeoff_core.assignment.drawing import Draw
 from bakeoff_core.clock import Clock
 from bakeoff_core.experiments.model import Experiment, Group
 
@@ -23,6 +24,9 @@ Reason = Literal[
     "not_sampled",
 ]
 
+DrawGroup = Callable[[Experiment, str, datetime], Draw]
+"""Draws the group of a unit that takes part, at a time."""
+
 
 class Experiments(Protocol):
     """Where experiments are read from."""
@@ -34,12 +38,21 @@ class Experiments(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The group that a unit got, or why it got none."""
+    """The group that a unit got, or why it got none.
+
+    Attributes:
+        experiment: The configuration that it was made under.
+        unit: The unit's id.
+        reason: Why it got the group, or none.
+        group: The group.
+        weights: The probability that every group had when this one was drawn; None where none was drawn.
+    """
 
     experiment: Experiment
     unit: str
     reason: Reason
     group: Group | None = None
+    weights: Mapping[str, float] | None = None
 
     @property
     def assigned(self) -> bool:
@@ -49,9 +62,7 @@ class Assignment:
     @property
     def propensity(self) -> float | None:
         """The probability with which a unit of the experiment gets this group, in (0, 1]; none if it was forced."""
-        if self.group is None or self.reason == "forced":
-            return None
-        return self.experiment.shares[self.group.name]
+        return None if self.group is None or self.weights is None else self.weights[self.group.name]
 
     @property
     def assignment_id(self) -> str | None:
@@ -84,11 +95,13 @@ class Assigner:
     Args:
         experiments: Where configurations are read.
         clock: The time, for the experiment's window.
+        draw_group: Draws the groups; by the hash alone unless an Allocator does it, which knows every algorithm.
     """
 
-    def __init__(self, experiments: Experiments, clock: Clock) -> None:
+    def __init__(self, experiments: Experiments, clock: Clock, draw_group: DrawGroup = by_hash) -> None:
         self._experiments = experiments
         self._clock = clock
+        self._draw_group = draw_group
 
     def assign(self, experiment_name: str, unit: str, context: Mapping[str, Any]) -> Assignment:
         """Assign a unit; the context decides whether it takes part, never the group.
@@ -102,10 +115,12 @@ class Assigner:
             ExperimentNotFound: There is no such experiment.
         """
         experiment = self._experiments.get(experiment_name)
-        return decide(experiment, unit, context, self._clock())
+        return decide(experiment, unit, context, self._clock(), self._draw_group)
 
 
-def decide(experiment: Experiment, unit: str, context: Mapping[str, Any], now: datetime) -> Assignment:
+def decide(
+    experiment: Experiment, unit: str, context: Mapping[str, Any], now: datetime, draw_group: DrawGroup = by_hash
+) -> Assignment:
     """Run the checks in their order and choose the group of a unit that passes them all.
 
     Args:
@@ -113,6 +128,7 @@ def decide(experiment: Experiment, unit: str, context: Mapping[str, Any], now: d
         unit: The unit's id.
         context: Attributes for the targeting.
         now: The time of the decision.
+        draw_group: Draws the group.
     """
     if reason := _kept_out(_OF_THE_EXPERIMENT, experiment, unit, context, now):
         return Assignment(experiment, unit, reason)
@@ -120,7 +136,8 @@ def decide(experiment: Experiment, unit: str, context: Mapping[str, Any], now: d
         return Assignment(experiment, unit, "forced", forced)
     if reason := _kept_out(_OF_THE_UNIT, experiment, unit, context, now):
         return Assignment(experiment, unit, reason)
-    return Assignment(experiment, unit, "split", choose_group(experiment, unit))
+    drawn = draw_group(experiment, unit, now)
+    return Assignment(experiment, unit, "split", experiment.group(drawn.group), drawn.weights)
 
 
 def choose_group(experiment: Experiment, unit: str) -> Group:
@@ -129,10 +146,7 @@ def choose_group(experiment: Experiment, unit: str) -> Group:
     The unit's point on [0, 1) is looked up in the cumulative shares of the groups; the last group
     with a share ends at exactly 1.
     """
-    point = bucket(experiment.salt, "group", unit)
-    drawn = [group for group in experiment.groups if group.weight > 0]
-    bounds = accumulate(experiment.shares[group.name] for group in drawn)
-    return next((group for group, bound in zip(drawn, bounds, strict=True) if point < bound), drawn[-1])
+    return experiment.group(by_hash(experiment, unit).group)
 
 
 def _not_running(experiment: Experiment, _unit: str, _context: Mapping[str, Any], _now: datetime) -> bool:

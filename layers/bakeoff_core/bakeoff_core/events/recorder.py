@@ -54,6 +54,7 @@ class EventRecorder:
             metadata={
                 "assignment_id": assignment.assignment_id,
                 "reason": assignment.reason,
+                **_weights(assignment),
                 "context": dict(context),
             },
         )
@@ -97,6 +98,13 @@ class EventRecorder:
         for event in events:
             if event.event_type == EXPOSURE:
                 count("exposure_total", experiment=str(event.experiment_name), group=str(event.group_name))
+
+
+def _weights(assignment: Assignment) -> dict[str, Any]:
+    # The shares of hash_based stand in the configuration; every other algorithm may weigh each unit differently.
+    if assignment.weights is None or assignment.experiment.assignment_algorithm == "hash_based":
+        return {}
+    return {"weights": dict(assignment.weights)}
 
 
 def _of_experiment(assignment: Assignment) -> dict[str, Any]:

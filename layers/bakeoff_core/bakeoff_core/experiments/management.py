@@ -1,6 +1,6 @@
 """Managing experiments: creating, changing and moving them through their life, each step on record."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -22,7 +22,6 @@ from bakeoff_core.validation import field_errors
 
 _ALIVE: frozenset[Status] = frozenset({"running", "paused"})
 _DEFINED = frozenset(ExperimentDefinition.model_fields)
-_ASSIGNABLE = frozenset({"hash_based"})
 
 
 class Models(Protocol):
@@ -40,12 +39,16 @@ class ExperimentManager:
         store: Where experiments are kept.
         models: Where the models that groups name are looked up.
         clock: The time of each change.
+        custom_algorithms: The names of the algorithms that the deployer registered.
     """
 
-    def __init__(self, store: ExperimentStore, models: Models, clock: Clock) -> None:
+    def __init__(
+        self, store: ExperimentStore, models: Models, clock: Clock, custom_algorithms: Collection[str] = ()
+    ) -> None:
         self._store = store
         self._models = models
         self._clock = clock
+        self._custom_algorithms = custom_algorithms
 
     def get(self, name: str) -> Experiment:
         """Read one experiment. Raises ExperimentNotFound."""
@@ -65,6 +68,7 @@ class ExperimentManager:
         now = self._clock()
         _refuse_changed_state(document, {"status": "draft"})
         definition = _definition(document)
+        self._check_algorithm(definition)
         experiment = Experiment(**_fields(definition), created_at=now, updated_at=now)
         try:
             return self._store.put(experiment, Audit(actor, "create", now))
@@ -95,6 +99,7 @@ class ExperimentManager:
             raise VersionConflict(name)
         _refuse_changed_state(document, present.model_dump(mode="json"))
         definition = _definition(document)
+        self._check_algorithm(definition)
         if definition.name != name:
             raise InvalidInput.of("name", f"must stay {name!r}")
         if present.status not in _ALIVE | {"draft"}:
@@ -161,8 +166,15 @@ class ExperimentManager:
         """Read all experiments that are not archived, by name."""
         return self._store.list()
 
+    def _check_algorithm(self, definition: ExperimentDefinition) -> None:
+        name = definition.custom_algorithm
+        if name is not None and name not in self._custom_algorithms:
+            known = ", ".join(sorted(self._custom_algorithms)) or "none at all"
+            raise InvalidInput.of("custom_algorithm", f"no algorithm {name!r} is registered; registered: {known}")
+
     def _check_startable(self, experiment: Experiment) -> None:
-        errors = [*_algorithm_errors(experiment), *self._model_errors(experiment.groups)]
+        self._check_algorithm(experiment)
+        errors = list(self._model_errors(experiment.groups))
         if errors:
             raise InvalidInput(errors)
 
@@ -174,15 +186,6 @@ class ExperimentManager:
                 self._models.resolve(group.model_name, group.model_version)
             except ModelNotFound as error:
                 yield FieldError(f"groups[{index}]", str(error))
-
-
-def _algorithm_errors(experiment: Experiment) -> Iterable[FieldError]:
-    if experiment.assignment_algorithm not in _ASSIGNABLE:
-        known = ", ".join(sorted(_ASSIGNABLE))
-        yield FieldError(
-            "assignment_algorithm",
-            f"units cannot be assigned by {experiment.assignment_algorithm!r} yet, only by {known}",
-        )
 
 
 def _definition(document: Mapping[str, Any]) -> ExperimentDefinition:
@@ -211,6 +214,8 @@ def _re_randomising(present: ExperimentDefinition, changed: ExperimentDefinition
     compared = {
         "groups": (drawn(present.groups), drawn(changed.groups)),
         "assignment_algorithm": (present.assignment_algorithm, changed.assignment_algorithm),
+        "custom_algorithm": (present.custom_algorithm, changed.custom_algorithm),
+        "algorithm_parameters": (present.algorithm_parameters, changed.algorithm_parameters),
         "salt": (present.salt, changed.salt),
         "namespace": (present.namespace, changed.namespace),
     }

@@ -33,6 +33,8 @@ MOST_TARGET_USERS = 1_000_000
 """As many units as the functions can hold in their memory."""
 
 _CONVERSION_SUFFIX = "_rate"
+_DAYS_THAT_ASSIGNMENTS_STICK = 400
+_FLOOR_OF_ALL_GROUPS = 0.05
 
 
 class _Document(BaseModel):
@@ -113,6 +115,25 @@ class Holdout(_Document):
     share: FiniteFloat = Field(ge=0, le=1)
 
 
+class Bandit(_Document):
+    """How a bandit learns.
+
+    Attributes:
+        reward: The metric that it maximises, or minimises where the metric should decrease: a conversion of
+            the experiment. Without one it is the primary metric.
+        attribution_window_hours: For how long after its first exposure a unit can still be rewarded.
+        refresh_minutes: How long an epoch lasts before the weights are computed again.
+        floor: The least weight of a group; without one, 0.05 over the number of groups.
+        minimum_exposures: Units that every group must have before the configured weights change.
+    """
+
+    reward: Name | None = None
+    attribution_window_hours: FiniteFloat = Field(default=24, gt=0, le=24 * 366)
+    refresh_minutes: FiniteFloat = Field(default=15, gt=0, le=60 * 24 * 366)
+    floor: FiniteFloat | None = Field(default=None, ge=0, le=1)
+    minimum_exposures: int = Field(default=100, ge=1)
+
+
 class TargetUserList(_Document):
     """A reference to a list of units that is kept as an object of its own, since it is long."""
 
@@ -143,6 +164,10 @@ class ExperimentDefinition(_Document):
     metrics: tuple[Annotated[Metric, BeforeValidator(_metric)], ...] = ()
     hypotheses: tuple[str, ...] = ()
     salt: str = Field(default="", max_length=256, validate_default=True)
+    bandit: Bandit | None = Field(default=None, validate_default=True)
+    custom_algorithm: Name | None = Field(default=None, validate_default=True)
+    algorithm_parameters: dict[str, FiniteJson] = {}
+    sticky_days: int | None = Field(default=None, ge=1, le=3_660)
 
     @field_validator("groups")
     @classmethod
@@ -211,6 +236,53 @@ class ExperimentDefinition(_Document):
     def _salt_by_default_the_name(cls, salt: str, info: ValidationInfo) -> str:
         return salt or str(info.data.get("name", ""))
 
+    @field_validator("bandit")
+    @classmethod
+    def _bandit_can_learn(cls, bandit: Bandit | None, info: ValidationInfo) -> Bandit | None:
+        if not _is_for("bandit", bandit, info):
+            return bandit
+        bandit = bandit or Bandit()
+        if not {"metrics", "groups"} <= info.data.keys():
+            return bandit
+        metrics: tuple[Metric, ...] = info.data["metrics"]
+        rewards = [metric for metric in metrics if metric.name == bandit.reward]
+        if bandit.reward is None:
+            rewards = [metric for metric in metrics if metric.role == "primary"]
+        if [metric.kind for metric in rewards] != ["conversion"]:
+            raise ValueError("reward: must name a conversion among the metrics, or be left out if the primary is one")
+        groups = [group for group in info.data["groups"] if group.weight > 0]
+        if bandit.floor is not None and bandit.floor * len(groups) > 1:
+            raise ValueError(f"floor: must be at most 1/{len(groups)}, the share of each of {len(groups)} groups")
+        return bandit
+
+    @field_validator("custom_algorithm")
+    @classmethod
+    def _custom_is_named(cls, name: str | None, info: ValidationInfo) -> str | None:
+        if _is_for("custom", name, info) and name is None:
+            raise ValueError("must name the algorithm when assignment_algorithm is custom")
+        return name
+
+    @field_validator("algorithm_parameters")
+    @classmethod
+    def _parameters_are_read(cls, parameters: dict[str, FiniteJson], info: ValidationInfo) -> dict[str, FiniteJson]:
+        _is_for("custom", parameters or None, info)
+        return parameters
+
+    @field_validator("sticky_days")
+    @classmethod
+    def _sticks_only_what_is_kept(cls, days: int | None, info: ValidationInfo) -> int | None:
+        if days is not None and info.data.get("assignment_algorithm") == "hash_based":
+            raise ValueError("hash_based keeps no assignments: a unit's group follows from its hash for ever")
+        return days
+
+
+def _is_for(algorithm: Algorithm, value: object, info: ValidationInfo) -> bool:
+    """Tell whether the experiment uses an algorithm, and refuse what is given for one that it does not use."""
+    used = info.data.get("assignment_algorithm")
+    if used not in {algorithm, None} and value is not None:
+        raise ValueError(f"is for assignment_algorithm {algorithm} only")
+    return used == algorithm
+
 
 class Experiment(ExperimentDefinition):
     """An experiment as it is kept: what its owner decided, and where it stands.
@@ -227,6 +299,29 @@ class Experiment(ExperimentDefinition):
     archived_at: AwareDatetime | None = None
     _listed_units: frozenset[str] | None = PrivateAttr(None)
 
+    def group(self, name: str) -> Group:
+        """Find a group by its name."""
+        return next(group for group in self.groups if group.name == name)
+
+    @property
+    def days_that_assignments_stick(self) -> int:
+        """For how long a kept assignment holds."""
+        return self.sticky_days or _DAYS_THAT_ASSIGNMENTS_STICK
+
+    @property
+    def reward(self) -> Metric | None:
+        """The metric that a bandit learns from; None for every other algorithm."""
+        if self.bandit is None:
+            return None
+        return next((metric for metric in self.metrics if metric.name == self.bandit.reward), self.primary_metric)
+
+    @property
+    def floor(self) -> float:
+        """The least weight that a bandit gives a group."""
+        drawn = sum(group.weight > 0 for group in self.groups)
+        given = None if self.bandit is None else self.bandit.floor
+        return _FLOOR_OF_ALL_GROUPS / drawn if given is None else given
+
     @cached_property
     def control(self) -> Group:
         """The group that the others are compared with: the one marked so, else the first."""
@@ -240,7 +335,7 @@ class Experiment(ExperimentDefinition):
     def forced_group(self, unit: str) -> Group | None:
         """The group that a unit is put into by name, for testing; None for nearly everybody."""
         name = self.forced_groups.get(unit)
-        return None if name is None else next(group for group in self.groups if group.name == name)
+        return None if name is None else self.group(name)
 
     @cached_property
     def shares(self) -> dict[str, float]:
