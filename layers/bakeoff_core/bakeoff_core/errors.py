@@ -65,7 +65,17 @@ class ModelVersionExists(Conflict):
 
 
 class ModelInUse(Conflict):
-    """A running experiment uses the model version."""
+    """An experiment or an alias uses the model version."""
+
+
+class AliasMoved(Conflict):
+    """An alias does not point where the caller took it to point."""
+
+    def __init__(self, name: str, alias: str, expected: str | None, present: str | None) -> None:
+        super().__init__(
+            f"alias: {name}:{alias} points at {present or 'no version'}, not at {expected or 'no version'}: "
+            "somebody else may have moved it"
+        )
 
 
 class NoModelInExperiment(Conflict):

@@ -1,5 +1,7 @@
 """The model registry: which versions exist, what each is, and which one an alias points at."""
 
+import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -7,18 +9,23 @@ from typing import Any, Literal, Protocol
 from botocore.exceptions import ClientError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from bakeoff_core.clock import Clock
-from bakeoff_core.errors import ModelNotFound, ModelVersionExists
+from bakeoff_core.clock import Clock, rfc3339, utc_now
+from bakeoff_core.errors import AliasMoved, InvalidInput, ModelInUse, ModelNotFound, ModelVersionExists
 from bakeoff_core.stores.aws import aws_failures
 from bakeoff_core.stores.cache import BoundedAgeCache
-from bakeoff_core.validation import FiniteJson, Name
+from bakeoff_core.validation import NAME_PATTERN, FiniteJson, Name
 
 ModelStatus = Literal["loading", "ready", "unhealthy", "offline"]
+AliasAction = Literal["promote", "rollback"]
 
 DEFAULT_ALIAS = "champion"
 
 _VERSION = "version#"
 _ALIAS = "alias#"
+_MOVE = "move#"
+_DELETED = "deleted#"
+_UNKNOWN_ACTOR = "unknown"
+_REPEATS = 5
 
 
 class ModelVersion(BaseModel):
@@ -40,6 +47,19 @@ class ModelVersion(BaseModel):
     def model_key(self) -> str:
         """The version's full name, `name:version`."""
         return f"{self.name}:{self.version}"
+
+
+class AliasMove(BaseModel):
+    """One line of an alias's history: who pointed it where, and when."""
+
+    model_config = ConfigDict(frozen=True)
+
+    alias: Name
+    source: Name | None
+    target: Name
+    action: AliasAction
+    actor: str
+    at: AwareDatetime
 
 
 def artefact_key(name: str, version: str) -> str:
@@ -68,7 +88,14 @@ class ModelRegistry(Protocol):
         ...
 
     def register(self, model: ModelVersion) -> None:
-        """Add a version. Raises ModelVersionExists."""
+        """Add a version. Raises ModelVersionExists, for a version that was deleted as well."""
+        ...
+
+    def delete(self, name: str, version: str, *, actor: str = _UNKNOWN_ACTOR) -> None:
+        """Remove a version for good; its name is never used again.
+
+        Raises ModelNotFound, or ModelInUse if an alias points at it.
+        """
         ...
 
     def set_status(
@@ -83,21 +110,86 @@ class ModelRegistry(Protocol):
         """Change a version's standing; None for `loaded_at` keeps the former time. Raises ModelNotFound."""
         ...
 
-    def set_alias(self, name: str, alias: str, version: str) -> None:
-        """Point an alias at a version. Raises ModelNotFound."""
+    def move_alias(
+        self,
+        name: str,
+        alias: str,
+        source: str | None,
+        target: str,
+        *,
+        actor: str = _UNKNOWN_ACTOR,
+        action: AliasAction = "promote",
+    ) -> AliasMove:
+        """Point an alias at a version, if it still points at `source` (None: at nothing), and keep the move.
+
+        Raises AliasMoved if it points elsewhere, ModelNotFound if there is no such version, or InvalidInput
+        if the alias is no name or is that of a version.
+        """
+        ...
+
+    def set_alias(self, name: str, alias: str, version: str, *, actor: str = _UNKNOWN_ACTOR) -> AliasMove | None:
+        """Point an alias at a version, wherever it points now; None if it points there already.
+
+        Raises as `move_alias` does.
+        """
         ...
 
     def aliases(self, name: str) -> dict[str, str]:
         """Read a model's aliases and the versions that they point at."""
         ...
 
+    def alias_history(self, name: str, alias: str) -> tuple[AliasMove, ...]:
+        """Read every move of an alias, oldest first."""
+        ...
 
-class InMemoryModelRegistry:
-    """Model versions in a dictionary."""
 
-    def __init__(self) -> None:
+class _Aliases:
+    """What both registries do alike with aliases."""
+
+    def move_alias(
+        self,
+        name: str,
+        alias: str,
+        source: str | None,
+        target: str,
+        *,
+        actor: str = _UNKNOWN_ACTOR,
+        action: AliasAction = "promote",
+    ) -> AliasMove:
+        """Point an alias at a version, if it still points at `source`."""
+        raise NotImplementedError
+
+    def aliases(self, name: str) -> dict[str, str]:
+        """Read a model's aliases."""
+        raise NotImplementedError
+
+    def set_alias(self, name: str, alias: str, version: str, *, actor: str = _UNKNOWN_ACTOR) -> AliasMove | None:
+        """Point an alias at a version, wherever it points now."""
+        for attempt in range(_REPEATS):
+            source = self.aliases(name).get(alias)
+            if source == version:
+                return None
+            try:
+                return self.move_alias(name, alias, source, version, actor=actor)
+            except AliasMoved:
+                if attempt == _REPEATS - 1:
+                    raise
+        raise AssertionError  # the last attempt returned or raised
+
+
+class InMemoryModelRegistry(_Aliases):
+    """Model versions in a dictionary.
+
+    Args:
+        clock: The time of each move of an alias.
+    """
+
+    def __init__(self, clock: Clock = utc_now) -> None:
+        self._clock = clock
         self._versions: dict[tuple[str, str], ModelVersion] = {}
+        self._deleted: set[tuple[str, str]] = set()
         self._aliases: dict[str, dict[str, str]] = {}
+        self._moves: dict[tuple[str, str], list[AliasMove]] = {}
 
     def get(self, name: str, version: str) -> ModelVersion:
         """Read one version."""
@@ -121,9 +213,17 @@ class InMemoryModelRegistry:
 
     def register(self, model: ModelVersion) -> None:
         """Add a version."""
-        if (model.name, model.version) in self._versions:
-            raise ModelVersionExists(model.name, model.version)
-        self._versions[model.name, model.version] = model
+        key = (model.name, model.version)
+        if key in self._versions or key in self._deleted:
+            raise ModelVersionExists(*key)
+        self._versions[key] = model
+
+    def delete(self, name: str, version: str, *, actor: str = _UNKNOWN_ACTOR) -> None:  # noqa: ARG002 - kept by the table
+        """Remove a version for good."""
+        self.get(name, version)
+        _refuse_aliased(name, version, self.aliases(name))
+        del self._versions[name, version]
+        self._deleted.add((name, version))
 
     def set_status(
         self,
@@ -139,32 +239,58 @@ class InMemoryModelRegistry:
         self._versions[name, version] = changed
         return changed
 
-    def set_alias(self, name: str, alias: str, version: str) -> None:
-        """Point an alias at a version."""
-        self.get(name, version)
-        self._aliases.setdefault(name, {})[alias] = version
+    def move_alias(
+        self,
+        name: str,
+        alias: str,
+        source: str | None,
+        target: str,
+        *,
+        actor: str = _UNKNOWN_ACTOR,
+        action: AliasAction = "promote",
+    ) -> AliasMove:
+        """Point an alias at a version, if it still points at `source`, and keep the move."""
+        _check_alias(alias)
+        self.get(name, target)
+        if (name, alias) in self._versions:
+            raise _named_like_a_version(alias)
+        present = self._aliases.setdefault(name, {})
+        if present.get(alias) != source:
+            raise AliasMoved(name, alias, source, present.get(alias))
+        move = AliasMove(alias=alias, source=source, target=target, action=action, actor=actor, at=self._clock())
+        present[alias] = target
+        self._moves.setdefault((name, alias), []).append(move)
+        return move
 
     def aliases(self, name: str) -> dict[str, str]:
         """Read a model's aliases and the versions that they point at."""
         return dict(self._aliases.get(name, {}))
 
+    def alias_history(self, name: str, alias: str) -> tuple[AliasMove, ...]:
+        """Read every move of an alias, oldest first."""
+        return tuple(self._moves.get((name, alias), []))
 
-class DynamoModelRegistry:
+
+class DynamoModelRegistry(_Aliases):
     """Model versions in a DynamoDB table.
+
+    A model has an item per version, per alias, per move of an alias, and per version that was deleted.
 
     Args:
         table: A boto3 Table with hash key `name` and range key `item`.
+        clock: The time of each move of an alias, and of a deletion.
     """
 
-    def __init__(self, table: Any) -> None:
+    def __init__(self, table: Any, clock: Clock = utc_now) -> None:
         self._table = table
+        self._clock = clock
 
     def get(self, name: str, version: str) -> ModelVersion:
         """Read one version."""
         item = self._read(name, _VERSION + version)
         if item is None:
             raise ModelNotFound(name, version)
-        return ModelVersion.model_validate_json(item["document"])
+        return _version_of(item)
 
     def resolve(self, name: str, version_or_alias: str | None) -> ModelVersion:
         """Find the version that a version, an alias or, for None, `champion` stands for."""
@@ -173,7 +299,7 @@ class DynamoModelRegistry:
         item = self._read(name, _VERSION + (alias["version"] if alias else wanted))
         if item is None:
             raise ModelNotFound(name, wanted)
-        return ModelVersion.model_validate_json(item["document"])
+        return _version_of(item)
 
     def list(self) -> list[ModelVersion]:
         """Read all versions, by name and version."""
@@ -185,26 +311,30 @@ class DynamoModelRegistry:
         )
         with aws_failures("the model registry"):
             items = [item for page in pages for item in page["Items"]]
-        found = [ModelVersion.model_validate_json(item["document"]) for item in items]
-        return sorted(found, key=lambda model: (model.name, model.version))
+        return sorted(map(_version_of, items), key=lambda model: (model.name, model.version))
 
     def register(self, model: ModelVersion) -> None:
         """Add a version."""
-        with aws_failures("the model registry"):
-            try:
-                self._table.put_item(
-                    Item={
-                        "name": model.name,
-                        "item": _VERSION + model.version,
-                        "document": model.model_dump_json(),
-                    },
-                    ConditionExpression="attribute_not_exists(#name)",
-                    ExpressionAttributeNames={"#name": "name"},
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                    raise ModelVersionExists(model.name, model.version) from error
-                raise
+        key = {"name": model.name, "item": _VERSION + model.version}
+        item = {**key, "document": model.model_dump_json(exclude=_STANDING), **_standing(model)}
+        refused = self._write(
+            {"Put": {"Item": item, **_UNUSED}},
+            {"ConditionCheck": {"Key": {"name": model.name, "item": _DELETED + model.version}, **_UNUSED}},
+        )
+        if refused:
+            raise ModelVersionExists(model.name, model.version)
+
+    def delete(self, name: str, version: str, *, actor: str = _UNKNOWN_ACTOR) -> None:
+        """Remove a version for good."""
+        model = self.get(name, version)
+        _refuse_aliased(name, version, self.aliases(name))
+        trace = {"sha256": model.sha256, "actor": actor, "at": rfc3339(self._clock())}
+        refused = self._write(
+            {"Delete": {"Key": {"name": name, "item": _VERSION + version}, **_USED}},
+            {"Put": {"Item": {"name": name, "item": _DELETED + version, **trace}}},
+        )
+        if refused:
+            raise ModelNotFound(name, version)
 
     def set_status(
         self,
@@ -215,33 +345,108 @@ class DynamoModelRegistry:
         reason: str | None = None,
         loaded_at: datetime | None = None,
     ) -> ModelVersion:
-        """Change a version's standing."""
-        changed = _with_status(self.get(name, version), status, reason, loaded_at)
+        """Change a version's standing, and nothing else of it, in one write."""
+        values: dict[str, Any] = {":status": status, ":reason": reason}
+        update = "SET #status = :status, #reason = :reason"
+        if loaded_at is not None:
+            update += ", loaded_at = :loaded_at"
+            values[":loaded_at"] = rfc3339(loaded_at)
         with aws_failures("the model registry"):
-            self._table.update_item(
-                Key={"name": name, "item": _VERSION + version},
-                UpdateExpression="SET document = :document",
-                ExpressionAttributeValues={":document": changed.model_dump_json()},
-            )
-        return changed
+            try:
+                answer = self._table.update_item(
+                    Key={"name": name, "item": _VERSION + version},
+                    UpdateExpression=update,
+                    ConditionExpression="attribute_exists(#name)",
+                    ExpressionAttributeNames={"#name": "name", "#status": "status", "#reason": "reason"},
+                    ExpressionAttributeValues=values,
+                    ReturnValues="ALL_NEW",
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                    raise ModelNotFound(name, version) from error
+                raise
+        return _version_of(answer["Attributes"])
 
-    def set_alias(self, name: str, alias: str, version: str) -> None:
-        """Point an alias at a version."""
-        self.get(name, version)
-        with aws_failures("the model registry"):
-            self._table.put_item(Item={"name": name, "item": _ALIAS + alias, "version": version})
+    def move_alias(
+        self,
+        name: str,
+        alias: str,
+        source: str | None,
+        target: str,
+        *,
+        actor: str = _UNKNOWN_ACTOR,
+        action: AliasAction = "promote",
+    ) -> AliasMove:
+        """Point an alias at a version, if it still points at `source`, and keep the move."""
+        _check_alias(alias)
+        present = self._read(name, _ALIAS + alias) or {}
+        if present.get("version") != source:
+            raise AliasMoved(name, alias, source, present.get("version"))
+        move = AliasMove(alias=alias, source=source, target=target, action=action, actor=actor, at=self._clock())
+        # The number of moves, and not the version alone: an alias may have gone there and back meanwhile.
+        moves = int(present.get("moves", 0))
+        guard = (
+            {
+                "ConditionExpression": "moves = :moves",
+                "ExpressionAttributeValues": {":moves": moves},
+            }
+            if present
+            else _UNUSED
+        )
+        refused = self._write(
+            {"ConditionCheck": {"Key": {"name": name, "item": _VERSION + target}, **_USED}},
+            {"ConditionCheck": {"Key": {"name": name, "item": _VERSION + alias}, **_UNUSED}},
+            {"Put": {"Item": {"name": name, "item": _ALIAS + alias, "version": target, "moves": moves + 1}, **guard}},
+            {
+                "Put": {
+                    "Item": {
+                        "name": name,
+                        "item": f"{_MOVE}{alias}#{moves + 1:08}",
+                        "document": move.model_dump_json(),
+                    }
+                }
+            },
+        )
+        match refused:
+            case ():
+                return move
+            case (0, *_):
+                raise ModelNotFound(name, target)
+            case (1, *_):
+                raise _named_like_a_version(alias)
+            case _:
+                raise AliasMoved(name, alias, source, self.aliases(name).get(alias))
 
     def aliases(self, name: str) -> dict[str, str]:
         """Read a model's aliases and the versions that they point at."""
+        return {item["item"].removeprefix(_ALIAS): item["version"] for item in self._query(name, _ALIAS)}
+
+    def alias_history(self, name: str, alias: str) -> tuple[AliasMove, ...]:
+        """Read every move of an alias, oldest first."""
+        return tuple(AliasMove.model_validate_json(item["document"]) for item in self._query(name, f"{_MOVE}{alias}#"))
+
+    def _query(self, name: str, prefix: str) -> tuple[dict[str, Any], ...]:
         pages = self._table.meta.client.get_paginator("query").paginate(
             TableName=self._table.name,
-            KeyConditionExpression="#name = :name AND begins_with(#item, :alias)",
+            KeyConditionExpression="#name = :name AND begins_with(#item, :prefix)",
             ExpressionAttributeNames={"#name": "name", "#item": "item"},
-            ExpressionAttributeValues={":name": name, ":alias": _ALIAS},
+            ExpressionAttributeValues={":name": name, ":prefix": prefix},
         )
         with aws_failures("the model registry"):
-            items = [item for page in pages for item in page["Items"]]
-        return {item["item"].removeprefix(_ALIAS): item["version"] for item in items}
+            return tuple(item for page in pages for item in page["Items"])
+
+    def _write(self, *actions: dict[str, dict[str, Any]]) -> tuple[int, ...]:
+        """Write all or nothing; say which of the actions' conditions did not hold."""
+        named = [{kind: {"TableName": self._table.name, **what} for kind, what in each.items()} for each in actions]
+        with aws_failures("the model registry"):
+            try:
+                self._table.meta.client.transact_write_items(TransactItems=named)
+            except ClientError as error:
+                refused = _refused(error)
+                if not refused:
+                    raise
+                return refused
+        return ()
 
     def _read(self, name: str, item: str) -> dict[str, Any] | None:
         with aws_failures("the model registry"):
@@ -249,10 +454,48 @@ class DynamoModelRegistry:
         return found
 
 
+_STANDING = {"status", "reason", "loaded_at"}
+_USED = {"ConditionExpression": "attribute_exists(#name)", "ExpressionAttributeNames": {"#name": "name"}}
+_UNUSED = {"ConditionExpression": "attribute_not_exists(#name)", "ExpressionAttributeNames": {"#name": "name"}}
+
+
+def _standing(model: ModelVersion) -> dict[str, str | None]:
+    standing = {"status": model.status, "reason": model.reason}
+    return standing if model.loaded_at is None else {**standing, "loaded_at": rfc3339(model.loaded_at)}
+
+
+def _version_of(item: dict[str, Any]) -> ModelVersion:
+    standing = {field: item[field] for field in _STANDING if field in item}
+    return ModelVersion.model_validate({**json.loads(item["document"]), **standing})
+
+
+def _refused(error: ClientError) -> tuple[int, ...]:
+    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+    lost = {"ConditionalCheckFailed", "TransactionConflict"}
+    return tuple(index for index, reason in enumerate(reasons) if reason.get("Code") in lost)
+
+
 def _with_status(
     model: ModelVersion, status: ModelStatus, reason: str | None, loaded_at: datetime | None
 ) -> ModelVersion:
     return model.model_copy(update={"status": status, "reason": reason, "loaded_at": loaded_at or model.loaded_at})
+
+
+def _check_alias(alias: str) -> None:
+    if not re.match(NAME_PATTERN, alias):
+        raise InvalidInput.of(
+            "alias", f"must be 1 to 128 letters, digits, dots, dashes or underscores, got {alias!r:.80}"
+        )
+
+
+def _named_like_a_version(alias: str) -> InvalidInput:
+    return InvalidInput.of("alias", f"{alias!r} is the name of a version")
+
+
+def _refuse_aliased(name: str, version: str, aliases: dict[str, str]) -> None:
+    pointing = sorted(alias for alias, target in aliases.items() if target == version)
+    if pointing:
+        raise ModelInUse(f"model {name}:{version} is what {', '.join(pointing)} points at: move the alias first")
 
 
 class CachedModels:
