@@ -13,6 +13,7 @@ import boto3
 import httpx
 import pytest
 
+from bakeoff.errors import UsageError
 from bakeoff.standin.functions import InvocationError
 from bakeoff.standin.standin import Standin
 
@@ -318,6 +319,12 @@ def test_data_stays_when_it_is_asked_for(project: Path, tmp_path: Path) -> None:
         assert items(second).keys() == {"in the stream"}
     with Standin(template, logs=logs) as third:
         assert items(third) == {}
+
+
+def test_a_port_that_is_taken_is_named(project: Path, standin: Standin, tmp_path: Path) -> None:
+    port = standin.url.rpartition(":")[2]
+    with pytest.raises(UsageError, match=f"port {port}: Address already in use"):
+        Standin(project / "template.yaml", logs=tmp_path, port=int(port)).__enter__()
 
 
 def test_nothing_is_left_running(project: Path, tmp_path: Path) -> None:

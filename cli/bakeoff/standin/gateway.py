@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
+from bakeoff.errors import UsageError
 from bakeoff.standin.functions import Function, FunctionTimeoutError, InvocationError, PayloadTooLargeError
 from bakeoff.standin.http_events import (
     HttpAnswer,
@@ -105,9 +106,9 @@ class GatewayServer:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind(("127.0.0.1", port))
-        except BaseException:
+        except OSError as error:
             self._socket.close()
-            raise
+            raise UsageError(f"port {port}: {error.strerror}") from error
         config = uvicorn.Config(
             gateway.app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
         )
