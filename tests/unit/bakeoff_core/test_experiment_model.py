@@ -10,6 +10,13 @@ from tests.support import experiment
 TWO_GROUPS: list[dict[str, Any]] = [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]
 
 
+def groups_with(**values: list[Any]) -> list[dict[str, Any]]:
+    return [
+        {**group, "parameters": {name: each[index] for name, each in values.items()}}
+        for index, group in enumerate(TWO_GROUPS)
+    ]
+
+
 def errors_of(**changes: Any) -> list[str]:
     with pytest.raises(ValidationError) as caught:
         ExperimentDefinition.model_validate({"name": "e", "groups": TWO_GROUPS} | changes)
@@ -94,6 +101,25 @@ def errors_of(**changes: Any) -> list[str]:
         ),
         ({"targeting": {"age": {"$near": 3}}}, "targeting: age: unknown operator $near"),
         ({"targeting": {"$near": 3}}, "targeting: unknown operator $near"),
+        (
+            {"flag_value": "colour"},
+            "flag_value: must be parameters, group_name, or parameters.NAME for one of the groups' parameters",
+        ),
+        ({"flag_value": "parameters.colour"}, "flag_value: no parameter 'colour' in group a, b"),
+        (
+            {"flag_value": "parameters.x", "groups": groups_with(x=[1, [2]])},
+            "flag_value: parameter 'x' must be a boolean, a string, a number or an object in every group",
+        ),
+        (
+            {"flag_value": "parameters.x", "groups": groups_with(x=[1, True])},
+            "flag_value: parameter 'x' must be of one type in all groups",
+        ),
+        ({"target_user_list": {"sha256": "abc", "count": 1}}, "target_user_list.sha256: string should match pattern"),
+        ({"target_user_list": {"sha256": "0" * 64}}, "target_user_list.count: field required"),
+        (
+            {"target_users": ["ann"], "target_user_list": {"sha256": "0" * 64, "count": 1}},
+            "target_user_list: must be left out when target_users is given",
+        ),
         ({"holdout": {"name": "q1", "share": 1.5}}, "holdout.share: input should be less than or equal to 1, got 1.5"),
         ({"holdout": {"name": "q 1", "share": 0.5}}, "holdout.name: string should match pattern"),
         ({"holdout": {"share": 0.5}}, "holdout.name: field required"),
@@ -207,3 +233,20 @@ def test_kept_assignments_stick_as_long_as_events_are_kept_unless_said_otherwise
 def test_one_wrong_field_of_an_algorithm_is_one_error() -> None:
     assert len(errors_of(assignment_algorithm="dice", bandit={}, custom_algorithm="x")) == 1
     assert len(errors_of(assignment_algorithm="bandit", metrics=[{"name": "m"}])) == 1
+
+
+@pytest.mark.parametrize(
+    ("flag_value", "values"),
+    [
+        ("group_name", ["a", "b"]),
+        ("parameters", [{"on": True, "price": 1, "n": 1}, {"on": False, "price": 0.9, "n": 2}]),
+        ("parameters.on", [True, False]),
+        ("parameters.n", [1, 2]),
+        ("parameters.price", [1.0, 0.9]),
+    ],
+)
+def test_a_flag_has_one_type_in_all_groups(flag_value: str, values: list[Any]) -> None:
+    running = experiment(groups=groups_with(on=[True, False], price=[1, 0.9], n=[1, 2]), flag_value=flag_value)
+    found = [running.flag_value_of(group) for group in running.groups]
+    assert found == values
+    assert list(map(type, found)) == list(map(type, values))

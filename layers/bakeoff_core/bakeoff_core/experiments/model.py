@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
+    JsonValue,
     PrivateAttr,
     StringConstraints,
     ValidationInfo,
@@ -29,6 +30,7 @@ Role = Literal["primary", "secondary", "guardrail"]
 
 _FEWEST_GROUPS = 2
 _MOST_FORCED = 1_000
+_WHOLE_FLAG_VALUES = frozenset({"parameters", "group_name"})
 MOST_TARGET_USERS = 1_000_000
 """As many units as the functions can hold in their memory."""
 
@@ -141,6 +143,20 @@ class TargetUserList(_Document):
     count: int = Field(ge=0, le=MOST_TARGET_USERS)
 
 
+def _flag_type(value: JsonValue) -> str | None:
+    match value:
+        case bool():
+            return "boolean"
+        case str():
+            return "string"
+        case int() | float():
+            return "number"
+        case dict():
+            return "object"
+        case _:
+            return None
+
+
 def _metric(value: Any) -> Any:
     return Metric.by_convention(value) if isinstance(value, str) else value
 
@@ -168,6 +184,7 @@ class ExperimentDefinition(_Document):
     custom_algorithm: Name | None = Field(default=None, validate_default=True)
     algorithm_parameters: dict[str, FiniteJson] = {}
     sticky_days: int | None = Field(default=None, ge=1, le=3_660)
+    flag_value: Annotated[str, StringConstraints(max_length=256)] = "parameters"
 
     @field_validator("groups")
     @classmethod
@@ -283,6 +300,26 @@ def _is_for(algorithm: Algorithm, value: object, info: ValidationInfo) -> bool:
         raise ValueError(f"is for assignment_algorithm {algorithm} only")
     return used == algorithm
 
+    @field_validator("flag_value")
+    @classmethod
+    def _every_group_has_a_value_of_one_type(cls, flag_value: str, info: ValidationInfo) -> str:
+        if flag_value in _WHOLE_FLAG_VALUES:
+            return flag_value
+        prefix, _, parameter = flag_value.partition(".")
+        if prefix != "parameters":
+            raise ValueError("must be parameters, group_name, or parameters.NAME for one of the groups' parameters")
+        groups: tuple[Group, ...] = info.data.get("groups", ())
+        if without := [group.name for group in groups if parameter not in group.parameters]:
+            raise ValueError(f"no parameter {parameter!r} in group {', '.join(without)}")
+        kinds = {_flag_type(group.parameters[parameter]) for group in groups}
+        if None in kinds:
+            raise ValueError(
+                f"parameter {parameter!r} must be a boolean, a string, a number or an object in every group"
+            )
+        if len(kinds) > 1:
+            raise ValueError(f"parameter {parameter!r} must be of one type in all groups")
+        return flag_value
+
 
 class Experiment(ExperimentDefinition):
     """An experiment as it is kept: what its owner decided, and where it stands.
@@ -342,6 +379,18 @@ class Experiment(ExperimentDefinition):
         """Each group's share of the units in the experiment: its weight over the sum of weights."""
         total = sum(group.weight for group in self.groups)
         return {group.name: group.weight / total for group in self.groups}
+
+    def flag_value_of(self, group: Group) -> JsonValue:
+        """What a feature flag of this experiment is worth in a group, as `flag_value` says."""
+        if self.flag_value == "parameters":
+            return group.parameters
+        if self.flag_value == "group_name":
+            return group.name
+        parameter = self.flag_value.partition(".")[2]
+        value = group.parameters[parameter]
+        # 1 among 0.9 and 1.1 is a float written short: a flag must have one type whichever group answers.
+        is_float = any(isinstance(each.parameters[parameter], float) for each in self.groups)
+        return float(value) if is_float and isinstance(value, int) else value
 
     @cached_property
     def primary_metric(self) -> Metric | None:

@@ -18,13 +18,27 @@ from bakeoff_core.telemetry import logger
 
 Route = TypeVar("Route", bound=Callable[..., Any])
 
+DescribeError = Callable[[str, Exception], tuple[int, dict[str, Any]]]
+"""Says with which status and JSON body a protocol answers an error on a path."""
+
 _to_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
+
+
+def json_response(status: int, content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
+    """Make an answer in JSON with headers of its own.
+
+    Args:
+        status: The status code.
+        content: The body.
+        headers: Headers besides those that every answer has.
+    """
+    return Response(status, "application/json", _to_json(content), dict(headers or {}))
 
 
 class HttpApi:
     """The routes of one Lambda function.
 
-    A route takes its path parameters and returns a JSON object, or such an object and a status code.
+    A route takes its path parameters and returns a JSON object, such an object and a status code, or a Response.
     A domain error that it raises becomes its problem document; any other is logged and becomes a 500
     that tells nothing of what is inside.
 
@@ -35,6 +49,8 @@ class HttpApi:
     def __init__(self, perf_counter: Callable[[], float] = time.perf_counter) -> None:
         self._perf_counter = perf_counter
         self._request_id = ""
+        self._path = ""
+        self._describe_below: dict[str, DescribeError] = {}
         self._resolver = APIGatewayHttpResolver(serializer=_to_json)
         self._resolver.exception_handler(Exception)(self._problem)
         self._resolver.not_found(self._no_such_route)
@@ -46,6 +62,15 @@ class HttpApi:
     def post(self, path: str) -> Callable[[Route], Route]:
         """Register a route for POST; `<name>` in the path is a parameter."""
         return self._resolver.post(path)
+
+    def errors_below(self, prefix: str, describe: DescribeError) -> None:
+        """Answer errors on all paths with a prefix as another protocol does, instead of by problem documents.
+
+        Args:
+            prefix: The beginning of the paths.
+            describe: Says how an error is answered; errors that are not the domain's are logged before.
+        """
+        self._describe_below[prefix] = describe
 
     @property
     def request_id(self) -> str:
@@ -64,6 +89,10 @@ class HttpApi:
         except ValueError:
             raise InvalidInput.of("body", "must be UTF-8 text") from None
 
+    def header(self, name: str) -> str | None:
+        """Look up a header of the request that is being served, by its name in lower case."""
+        return header(self._resolver.current_event.raw_event, name)
+
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Answer a request of payload format 2.0 or 1.0, or from a function URL.
 
@@ -74,6 +103,7 @@ class HttpApi:
         started = self._perf_counter()
         request = as_payload_2(event)
         self._request_id = request_id_for(header(request, HEADER.lower()))
+        self._path = request["rawPath"]
         logger.append_keys(request_id=self._request_id)
         try:
             answer = self._resolver.resolve(request, context)
@@ -89,6 +119,9 @@ class HttpApi:
     def _problem(self, error: Exception) -> Response[str]:
         if not isinstance(error, BakeoffError):
             logger.exception("request failed", exc_info=error)
+        for prefix, describe in self._describe_below.items():
+            if self._path.startswith(prefix):
+                return json_response(*describe(self._path, error))
         problem = problem_for(error, self._request_id)
         return Response(problem.status, CONTENT_TYPE, _to_json(problem.to_json()))
 
@@ -99,7 +132,7 @@ class HttpApi:
     def _resolver_answer(response: Response[str]) -> dict[str, Any]:
         return {
             "statusCode": int(HTTPStatus(response.status_code)),
-            "headers": {"Content-Type": CONTENT_TYPE},
+            "headers": {"Content-Type": response.headers["Content-Type"]},
             "body": response.body,
             "isBase64Encoded": False,
             "cookies": [],
