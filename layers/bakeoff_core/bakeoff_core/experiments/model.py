@@ -292,14 +292,6 @@ class ExperimentDefinition(_Document):
             raise ValueError("hash_based keeps no assignments: a unit's group follows from its hash for ever")
         return days
 
-
-def _is_for(algorithm: Algorithm, value: object, info: ValidationInfo) -> bool:
-    """Tell whether the experiment uses an algorithm, and refuse what is given for one that it does not use."""
-    used = info.data.get("assignment_algorithm")
-    if used not in {algorithm, None} and value is not None:
-        raise ValueError(f"is for assignment_algorithm {algorithm} only")
-    return used == algorithm
-
     @field_validator("flag_value")
     @classmethod
     def _every_group_has_a_value_of_one_type(cls, flag_value: str, info: ValidationInfo) -> str:
@@ -319,6 +311,14 @@ def _is_for(algorithm: Algorithm, value: object, info: ValidationInfo) -> bool:
         if len(kinds) > 1:
             raise ValueError(f"parameter {parameter!r} must be of one type in all groups")
         return flag_value
+
+
+def _is_for(algorithm: Algorithm, value: object, info: ValidationInfo) -> bool:
+    """Tell whether the experiment uses an algorithm, and refuse what is given for one that it does not use."""
+    used = info.data.get("assignment_algorithm")
+    if used not in {algorithm, None} and value is not None:
+        raise ValueError(f"is for assignment_algorithm {algorithm} only")
+    return used == algorithm
 
 
 class Experiment(ExperimentDefinition):
