@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from model_runtime.distributions import TrainingSample
 from model_runtime.values import FeatureType, Value, read_value
 
 Label = bool | int | float | str
@@ -115,6 +116,7 @@ class ModelMetadata(_Document):
     feature_importance: Numbers = {}
     dependencies: dict[str, str] = {}
     probe: Probe
+    training_sample: TrainingSample | None = None
     max_batch_size: PositiveInt | None = None
     min_memory_mb: PositiveInt | None = None
 
