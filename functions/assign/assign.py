@@ -7,11 +7,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 
 from bakeoff_core.assignment.assigner import Assigner
+from bakeoff_core.assignment.deployment import deployed_allocator
 from bakeoff_core.clock import utc_now
 from bakeoff_core.events.recorder import EventRecorder
 from bakeoff_core.http import HttpApi, http_api, parse
 from bakeoff_core.settings import Settings
-from bakeoff_core.stores.aws import client, table
+from bakeoff_core.stores.aws import client, impatient_table
 from bakeoff_core.stores.experiments import CachedExperiments, DynamoExperimentStore
 from bakeoff_core.stores.streams import KinesisEventStream, SqsEventQueue
 from bakeoff_core.telemetry import count, logger
@@ -51,7 +52,7 @@ def build_api(assigner: Assigner, recorder: EventRecorder) -> HttpApi:
 
 def _build_api(settings: Settings) -> HttpApi:
     experiments = CachedExperiments(
-        DynamoExperimentStore(table(settings.experiments_table)),
+        DynamoExperimentStore(impatient_table(settings.experiments_table)),
         settings.configuration_max_age_seconds,
         utc_now,
         lambda name: count("stale_configuration_total", experiment=name),
@@ -61,7 +62,7 @@ def _build_api(settings: Settings) -> HttpApi:
         SqsEventQueue(client("sqs"), settings.fallback_queue),
         utc_now,
     )
-    return build_api(Assigner(experiments, utc_now), recorder)
+    return build_api(Assigner(experiments, utc_now, deployed_allocator(settings)), recorder)
 
 
 _api = _build_api(Settings.from_environment())

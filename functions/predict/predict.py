@@ -11,11 +11,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from bakeoff_core import __version__
 from bakeoff_core.assignment.assigner import Assigner
+from bakeoff_core.assignment.deployment import deployed_allocator
 from bakeoff_core.clock import Clock, rfc3339, utc_now
 from bakeoff_core.events.recorder import EventRecorder
 from bakeoff_core.http import HttpApi, http_api, parse
 from bakeoff_core.settings import Settings
-from bakeoff_core.stores.aws import client, table
+from bakeoff_core.stores.aws import client, impatient_table, table
 from bakeoff_core.stores.experiments import CachedExperiments, DynamoExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
@@ -140,7 +141,10 @@ def _services(settings: Settings) -> Services:
     max_age = settings.configuration_max_age_seconds
     store = DynamoExperimentStore(table(settings.experiments_table))
     experiments = CachedExperiments(
-        store, max_age, utc_now, lambda name: count("stale_configuration_total", experiment=name)
+        DynamoExperimentStore(impatient_table(settings.experiments_table)),
+        max_age,
+        utc_now,
+        lambda name: count("stale_configuration_total", experiment=name),
     )
     registry = DynamoModelRegistry(table(settings.models_table))
     loader = ModelLoader(
@@ -158,7 +162,7 @@ def _services(settings: Settings) -> Services:
     return Services(
         server=server,
         administration=ModelAdministration(registry, server, store, utc_now),
-        assigner=Assigner(experiments, utc_now),
+        assigner=Assigner(experiments, utc_now, deployed_allocator(settings)),
         log=PredictionLog(recorder, settings.prediction_sample_rate, random.random),
         clock=utc_now,
     )

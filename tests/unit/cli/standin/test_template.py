@@ -11,10 +11,18 @@ from bakeoff.standin.template import Declarations, TemplateError, read_template
 PROJECT = Path(__file__).parents[4]
 # What an entry point may do, beyond writing its own logs.
 ALLOWED = {
-    "AssignFunction": {"dynamodb:GetItem", "kinesis:PutRecords", "sqs:SendMessage"},
+    "AssignFunction": {
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+        "kinesis:PutRecords",
+        "sqs:SendMessage",
+    },
     "ExperimentsFunction": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan"},
     "PredictFunction": {
         "dynamodb:GetItem",
+        "dynamodb:PutItem",
         "dynamodb:Query",
         "dynamodb:Scan",
         "dynamodb:UpdateItem",
@@ -82,7 +90,7 @@ def test_data_is_protected(declared: Declarations) -> None:
             assert all(properties["PublicAccessBlockConfiguration"].values())
             assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
             assert "BucketEncryption" in properties
-    assert kinds == {"AWS::DynamoDB::Table": 2, "AWS::S3::Bucket": 3, "AWS::Kinesis::Stream": 1, "AWS::SQS::Queue": 3}
+    assert kinds == {"AWS::DynamoDB::Table": 4, "AWS::S3::Bucket": 3, "AWS::Kinesis::Stream": 1, "AWS::SQS::Queue": 3}
 
 
 @pytest.mark.parametrize("function", ALLOWED)
