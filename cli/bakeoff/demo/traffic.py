@@ -47,7 +47,7 @@ def send_users(url: str, experiment: str, features: Mapping[str, Mapping[str, An
         advance(1)
         return Visit(user_id, answer["experiment_group"], answer["model_version"])
 
-    return asyncio.run(_send(url, list(features), visit))
+    return _send(url, list(features), visit)
 
 
 def send_events(url: str, events: Iterable[Mapping[str, Any]], advance: Advance) -> int:
@@ -68,7 +68,7 @@ def send_events(url: str, events: Iterable[Mapping[str, Any]], advance: Advance)
         advance(len(chunk))
         return int(answer["accepted"])
 
-    return sum(asyncio.run(_send(url, list(chunks(events, EVENTS_PER_REQUEST)), report)))
+    return sum(_send(url, list(chunks(events, EVENTS_PER_REQUEST)), report))
 
 
 def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -83,7 +83,15 @@ def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield chunk
 
 
-async def _send(
+def _send(
+    url: str, items: Sequence[Item], send: Callable[[httpx.AsyncClient, Item], Awaitable[Result]]
+) -> list[Result]:
+    # With a loop of its own, unlike asyncio.run, this leaves the thread's present loop to whoever made it.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        return runner.run(_send_all(url, items, send))
+
+
+async def _send_all(
     url: str, items: Sequence[Item], send: Callable[[httpx.AsyncClient, Item], Awaitable[Result]]
 ) -> list[Result]:
     """Send items in their order, a bounded number at a time, and return the results in that order."""
