@@ -8,15 +8,19 @@ from fastapi import Depends, FastAPI, Path, Query, Request
 
 from bakeoff_core.clock import utc_now
 from bakeoff_core.errors import InvalidInput
+from bakeoff_core.experiments.history import history_of
 from bakeoff_core.experiments.lifecycle import Action
 from bakeoff_core.experiments.management import ExperimentManager
 from bakeoff_core.experiments.model import Experiment, ExperimentDefinition
+from bakeoff_core.experiments.planning import Planned, Planner, read_documents
 from bakeoff_core.http import parse_json
 from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.settings import Settings
-from bakeoff_core.stores.aws import table
+from bakeoff_core.stores.aws import client, table
 from bakeoff_core.stores.experiments import DynamoExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry
+from bakeoff_core.stores.objects import S3ObjectStore
+from bakeoff_core.stores.target_users import TargetUserLists
 from bakeoff_core.telemetry import logger
 from bakeoff_core.validation import NAME_PATTERN
 
@@ -40,6 +44,22 @@ _DOCUMENTED_BODY = {
 }
 
 
+_DOCUMENTED_FILE = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["experiments"],
+                    "properties": {"experiments": {"type": "array", "items": {"type": "object"}}},
+                }
+            }
+        },
+    }
+}
+
+
 def _actor(request: Request) -> str:
     event = request.scope.get("aws.event", {})
     authorizer = event.get("requestContext", {}).get("authorizer", {}).get("lambda") or {}
@@ -47,6 +67,14 @@ def _actor(request: Request) -> str:
 
 
 Actor = Annotated[str, Depends(_actor)]
+
+
+def _planned(planned: list[Planned], *, dry_run: bool) -> dict[str, Any]:
+    refused = [each for each in planned if each.action == "refused"]
+    return {
+        "applied": not dry_run and not refused,
+        "experiments": [each.to_json() for each in planned],
+    }
 
 
 def build_app(manager: ExperimentManager) -> FastAPI:
@@ -65,6 +93,17 @@ def build_app(manager: ExperimentManager) -> FastAPI:
     async def create_experiment(document: Document, actor: Actor) -> Experiment:
         return manager.create(document, actor)
 
+    @app.put("/ab_test/experiments", openapi_extra=_DOCUMENTED_FILE)
+    async def apply_experiments(
+        document: Document,
+        actor: Actor,
+        *,
+        dry_run: Annotated[bool, Query()] = False,
+        new_version: Annotated[bool, Query()] = False,
+    ) -> dict[str, Any]:
+        planner, documents = Planner(manager, new_version=new_version), read_documents(document)
+        return _planned(planner.plan(documents) if dry_run else planner.apply(documents, actor), dry_run=dry_run)
+
     @app.get("/ab_test/experiments/{name}")
     async def read_experiment(name: Name) -> Experiment:
         return manager.get(name)
@@ -78,6 +117,10 @@ def build_app(manager: ExperimentManager) -> FastAPI:
     @app.delete("/ab_test/experiments/{name}")
     async def archive_experiment(name: Name, actor: Actor) -> Experiment:
         return manager.archive(name, actor)
+
+    @app.get("/ab_test/experiments/{name}/history")
+    async def read_history(name: Name) -> list[dict[str, Any]]:
+        return history_of(manager.history(name))
 
     for action in ("start", "pause", "resume", "stop", "complete"):
         _add_action(app, manager, action)
@@ -97,6 +140,7 @@ def _build_app(settings: Settings) -> FastAPI:
         DynamoModelRegistry(table(settings.models_table)),
         utc_now,
         settings.custom_algorithms,
+        lists=TargetUserLists(S3ObjectStore(client("s3"), settings.model_bucket)),
     )
     return build_app(manager)
 

@@ -57,6 +57,16 @@ class ChangeRefused(Conflict):
     """The change would spoil data that a running experiment has collected."""
 
 
+class NamespaceTaken(Conflict):
+    """Another live experiment has the users of that part of a namespace."""
+
+    def __init__(self, name: str, part: tuple[float, float], other: str, others_part: tuple[float, float]) -> None:
+        super().__init__(
+            f"namespace: {part[0]:g} to {part[1]:g} of {name!r} overlaps {others_part[0]:g} to {others_part[1]:g}, "
+            f"which experiment {other!r} has while it is running or paused"
+        )
+
+
 class ModelVersionExists(Conflict):
     """That version is registered already, with other bytes."""
 

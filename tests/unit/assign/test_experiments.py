@@ -7,6 +7,8 @@ from bakeoff_core.experiments.management import ExperimentManager
 from bakeoff_core.http.fastapi_app import lambda_handler
 from bakeoff_core.stores.experiments import InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry
+from bakeoff_core.stores.objects import InMemoryObjectStore
+from bakeoff_core.stores.target_users import TargetUserLists
 from experiments import build_app
 from tests.support import LambdaContextFake, SettableClock, http_event
 
@@ -21,7 +23,12 @@ DOCUMENT: dict[str, Any] = {
 
 @pytest.fixture
 def call() -> Any:
-    manager = ExperimentManager(InMemoryExperimentStore(), InMemoryModelRegistry(), SettableClock())
+    manager = ExperimentManager(
+        InMemoryExperimentStore(),
+        InMemoryModelRegistry(),
+        SettableClock(),
+        lists=TargetUserLists(InMemoryObjectStore()),
+    )
     handler = lambda_handler(build_app(manager))
 
     def call(method: str, path: str, body: Any = None, query: str = "") -> tuple[int, Any]:
@@ -62,6 +69,54 @@ def test_a_new_version_is_asked_for_in_the_query(call: Any) -> None:
     assert (status, changed["config_version"]) == (200, 2)
 
 
+def test_a_file_of_experiments_is_planned_and_applied(call: Any) -> None:
+    call("POST", PATH, DOCUMENT)
+    body = {"experiments": [DOCUMENT | {"sample_rate": 0.5}, DOCUMENT | {"name": "f"}]}
+    status, plan = call("PUT", PATH, body, "dry_run=true")
+    changes = [{"field": "sample_rate", "before": 1.0, "after": 0.5}]
+    experiments = [
+        {"name": "e", "action": "changed", "changes": changes, "reason": None},
+        {"name": "f", "action": "created", "changes": [], "reason": None},
+    ]
+    assert (status, plan) == (200, {"applied": False, "experiments": experiments})
+    assert [each["name"] for each in call("GET", PATH)[1]] == ["e"]
+    assert call("PUT", PATH, body) == (200, {"applied": True, "experiments": experiments})
+    assert [(each["name"], each["sample_rate"]) for each in call("GET", PATH)[1]] == [("e", 0.5), ("f", 1.0)]
+
+
+def test_a_file_with_a_refused_experiment_is_not_applied(call: Any) -> None:
+    call("POST", PATH, DOCUMENT)
+    call("POST", f"{PATH}/e/start")
+    body = {"experiments": [DOCUMENT | {"salt": "s"}, DOCUMENT | {"name": "f"}]}
+    status, answer = call("PUT", PATH, body)
+    assert (status, answer["applied"]) == (200, False)
+    assert [each["action"] for each in answer["experiments"]] == ["refused", "created"]
+    assert [each["name"] for each in call("GET", PATH)[1]] == ["e"]
+    assert call("PUT", PATH, body, "new_version=true")[1]["applied"] is True
+    assert [each["config_version"] for each in call("GET", PATH)[1]] == [2, 1]
+
+
+def test_the_history_tells_who_did_what(call: Any) -> None:
+    call("POST", PATH, DOCUMENT)
+    call("POST", f"{PATH}/e/start")
+    call("PUT", f"{PATH}/e", DOCUMENT | {"sample_rate": 0.5})
+    status, history = call("GET", f"{PATH}/e/history")
+    assert status == 200
+    assert history[0] == {
+        "version": 1,
+        "action": "create",
+        "actor": "anonymous",
+        "at": "2026-03-01T12:00:00.000000Z",
+        "changes": [],
+    }
+    assert [(entry["version"], entry["action"]) for entry in history] == [(1, "create"), (2, "start"), (3, "change")]
+    assert history[1]["changes"] == [
+        {"field": "start_time", "before": None, "after": "2026-03-01T12:00:00Z"},
+        {"field": "status", "before": "draft", "after": "running"},
+    ]
+    assert history[2]["changes"] == [{"field": "sample_rate", "before": 1.0, "after": 0.5}]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "detail"),
     [
@@ -83,6 +138,9 @@ def test_a_new_version_is_asked_for_in_the_query(call: Any) -> None:
         ("PUT", f"{PATH}/nothing", DOCUMENT, 404, "experiment_name: no experiment is called 'nothing'"),
         ("POST", f"{PATH}/e/pause", None, 409, "status: cannot pause an experiment that is draft"),
         ("POST", f"{PATH}/nothing/start", None, 404, "experiment_name: no experiment is called 'nothing'"),
+        ("GET", f"{PATH}/nothing/history", None, 404, "experiment_name: no experiment is called 'nothing'"),
+        ("PUT", PATH, {}, 400, "experiments: must be there, a list of experiments, and nothing else"),
+        ("PUT", PATH, {"experiments": [1]}, 400, "experiments[0]: must be an experiment, an object with a name"),
         ("DELETE", f"{PATH}/nothing", None, 404, "experiment_name: no experiment is called 'nothing'"),
     ],
 )
@@ -99,6 +157,7 @@ def test_the_documentation_covers_every_route(call: Any) -> None:
     assert set(document["paths"]) == {
         PATH,
         f"{PATH}/{{name}}",
+        f"{PATH}/{{name}}/history",
         *(f"{PATH}/{{name}}/{action}" for action in ("start", "pause", "resume", "stop", "complete")),
     }
     schema = document["paths"][PATH]["post"]["requestBody"]["content"]["application/json"]["schema"]

@@ -8,11 +8,14 @@ from bakeoff_core.errors import (
     ExperimentNotFound,
     IllegalTransition,
     InvalidInput,
+    NamespaceTaken,
     VersionConflict,
 )
 from bakeoff_core.experiments.management import ExperimentManager
 from bakeoff_core.stores.experiments import InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry, ModelVersion
+from bakeoff_core.stores.objects import InMemoryObjectStore, ObjectNotFound
+from bakeoff_core.stores.target_users import TargetUserLists, describe
 from tests.support import NOON, SettableClock
 
 DOCUMENT: dict[str, Any] = {
@@ -20,6 +23,10 @@ DOCUMENT: dict[str, Any] = {
     "groups": [{"name": "a", "weight": 1, "model_name": "m", "model_version": "v1"}, {"name": "b", "weight": 1}],
     "metrics": ["click_rate"],
 }
+
+
+def no_lists() -> TargetUserLists:
+    return TargetUserLists(InMemoryObjectStore())
 
 
 @pytest.fixture
@@ -33,7 +40,9 @@ def manager(clock: SettableClock) -> ExperimentManager:
     models.register(
         ModelVersion(name="m", version="v1", status="ready", sha256="0", size_bytes=1, registered_at=NOON, metadata={})
     )
-    return ExperimentManager(InMemoryExperimentStore(), models, clock, {"loyal_first": "shop:loyal_first"})
+    return ExperimentManager(
+        InMemoryExperimentStore(), models, clock, {"loyal_first": "shop:loyal_first"}, lists=no_lists()
+    )
 
 
 def test_a_new_experiment_is_a_draft_of_version_one(manager: ExperimentManager) -> None:
@@ -102,12 +111,44 @@ def test_starting_sets_the_start_time_unless_it_was_set(manager: ExperimentManag
     assert str(manager.move("f", "start", "ann").start_time) == "2026-01-01 00:00:00+00:00"
 
 
-def test_an_experiment_with_an_unknown_model_does_not_start(manager: ExperimentManager) -> None:
-    groups = [{"name": "a", "weight": 1, "model_name": "m", "model_version": "v9"}, DOCUMENT["groups"][1]]
-    manager.create(DOCUMENT | {"groups": groups}, "ann")
-    with pytest.raises(InvalidInput) as caught:
-        manager.move("e", "start", "ann")
-    assert [error.loc for error in caught.value.errors] == ["groups[0]"]
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        (
+            {"model_name": "m", "model_version": "v9"},
+            "groups[0].model_version: no model 'm' with version or alias 'v9' is registered",
+        ),
+        ({"model_name": "m"}, "groups[0].model_name: no model 'm' with version or alias 'champion' is registered"),
+        (
+            {"model_name": "other", "model_version": "v1"},
+            "groups[0].model_version: no model 'other' with version or alias 'v1' is registered",
+        ),
+    ],
+)
+def test_an_unknown_model_is_refused_when_it_is_written(
+    manager: ExperimentManager, group: dict[str, str], message: str
+) -> None:
+    unknown = DOCUMENT | {"groups": [{"name": "a", "weight": 1, **group}, DOCUMENT["groups"][1]]}
+    manager.create(DOCUMENT, "ann")
+    for write in (
+        lambda: manager.create(unknown | {"name": "f"}, "ann"),
+        lambda: manager.change("e", unknown, "ann"),
+        lambda: manager.preview(unknown),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            write()
+        assert str(caught.value) == message
+
+
+def test_an_experiment_whose_model_is_gone_does_not_start(clock: SettableClock) -> None:
+    store, models = InMemoryExperimentStore(), InMemoryModelRegistry()
+    models.register(
+        ModelVersion(name="m", version="v1", status="ready", sha256="0", size_bytes=1, registered_at=NOON, metadata={})
+    )
+    ExperimentManager(store, models, clock, lists=no_lists()).create(DOCUMENT, "ann")
+    without_models = ExperimentManager(store, InMemoryModelRegistry(), clock, lists=no_lists())
+    with pytest.raises(InvalidInput, match=r"^groups\[0\]\.model_version: no model 'm'"):
+        without_models.move("e", "start", "ann")
 
 
 @pytest.mark.parametrize(
@@ -138,9 +179,9 @@ def test_an_algorithm_that_is_no_longer_registered_does_not_start(clock: Settabl
     store = InMemoryExperimentStore()
     custom = DOCUMENT | {"groups": [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]}
     custom |= {"assignment_algorithm": "custom", "custom_algorithm": "loyal_first"}
-    ExperimentManager(store, InMemoryModelRegistry(), clock, ["loyal_first"]).create(custom, "ann")
+    ExperimentManager(store, InMemoryModelRegistry(), clock, ["loyal_first"], lists=no_lists()).create(custom, "ann")
     with pytest.raises(InvalidInput, match="registered: none at all"):
-        ExperimentManager(store, InMemoryModelRegistry(), clock).move("e", "start", "ann")
+        ExperimentManager(store, InMemoryModelRegistry(), clock, lists=no_lists()).move("e", "start", "ann")
 
 
 def test_what_get_returns_may_be_put_back_with_a_change(manager: ExperimentManager, clock: SettableClock) -> None:
@@ -184,7 +225,9 @@ def test_a_live_experiment_is_re_randomised_only_as_a_new_version(
 
 @pytest.mark.parametrize("change", [{"algorithm_parameters": {"x": 2}}, {"custom_algorithm": "odd_last"}])
 def test_another_custom_algorithm_re_randomises_too(clock: SettableClock, change: dict[str, Any]) -> None:
-    manager = ExperimentManager(InMemoryExperimentStore(), InMemoryModelRegistry(), clock, ["loyal_first", "odd_last"])
+    manager = ExperimentManager(
+        InMemoryExperimentStore(), InMemoryModelRegistry(), clock, ["loyal_first", "odd_last"], lists=no_lists()
+    )
     custom = DOCUMENT | {"groups": [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]}
     custom |= {"assignment_algorithm": "custom", "custom_algorithm": "loyal_first", "algorithm_parameters": {"x": 1}}
     manager.create(custom, "ann")
@@ -239,3 +282,104 @@ def test_an_archived_experiment_leaves_the_list_and_keeps_its_history(manager: E
     ]
     with pytest.raises(ExperimentNotFound):
         manager.archive("e", "eve")
+
+
+def in_namespace(name: str, start: float, end: float, namespace: str = "shop") -> dict[str, Any]:
+    return DOCUMENT | {"name": name, "namespace": {"name": namespace, "range_start": start, "range_end": end}}
+
+
+def test_a_part_of_a_namespace_belongs_to_one_live_experiment(manager: ExperimentManager) -> None:
+    for name, start, end in [("first", 0, 0.5), ("second", 0.5, 1), ("third", 0.25, 0.75)]:
+        manager.create(in_namespace(name, start, end), "ann")
+    manager.create(in_namespace("elsewhere", 0, 1, "cart"), "ann")
+    for name in ("first", "second", "elsewhere"):
+        manager.move(name, "start", "ann")
+    taken = "^namespace: 0.25 to 0.75 of 'shop' overlaps 0 to 0.5, which experiment 'first' has while it is running"
+    with pytest.raises(NamespaceTaken, match=taken):
+        manager.move("third", "start", "ann")
+    manager.move("first", "pause", "ann")
+    with pytest.raises(NamespaceTaken, match=taken):
+        manager.move("third", "start", "ann")
+    manager.move("first", "stop", "ann")
+    with pytest.raises(NamespaceTaken, match=r"overlaps 0\.5 to 1, which experiment 'second' has"):
+        manager.move("third", "start", "ann")
+    manager.change("third", in_namespace("third", 0.25, 0.5), "ann")
+    assert manager.move("third", "start", "ann").status == "running"
+
+
+def test_a_live_experiment_does_not_grow_into_another_ones_part(manager: ExperimentManager) -> None:
+    for name, start, end in [("first", 0, 0.5), ("second", 0.5, 1)]:
+        manager.create(in_namespace(name, start, end), "ann")
+        manager.move(name, "start", "ann")
+    with pytest.raises(NamespaceTaken, match="experiment 'second'"):
+        manager.change("first", in_namespace("first", 0, 0.6), "ann", new_version=True)
+    assert manager.change("first", in_namespace("first", 0, 0.4), "ann", new_version=True).config_version == 2
+
+
+def test_a_live_experiment_keeps_a_start_that_is_left_out(manager: ExperimentManager) -> None:
+    manager.create(DOCUMENT, "ann")
+    manager.move("e", "start", "ann")
+    assert manager.change("e", DOCUMENT | {"sample_rate": 0.5}, "ann").start_time == NOON
+    assert manager.change("e", DOCUMENT | {"start_time": None}, "ann").start_time == NOON
+    earlier = manager.change("e", DOCUMENT | {"start_time": "2026-02-01T00:00:00Z"}, "ann").start_time
+    assert str(earlier) == "2026-02-01 00:00:00+00:00"
+
+
+def test_an_archived_experiment_neither_changes_nor_starts(manager: ExperimentManager) -> None:
+    manager.create(DOCUMENT, "ann")
+    manager.archive("e", "ann")
+    for write in (lambda: manager.change("e", DOCUMENT, "ann"), lambda: manager.move("e", "start", "ann")):
+        with pytest.raises(ChangeRefused, match="name: experiment 'e' is archived"):
+            write()
+
+
+USERS = [f"user-{n}" for n in range(1_001)]
+
+
+def test_a_long_list_of_target_users_is_kept_outside_the_experiment(clock: SettableClock) -> None:
+    lists = no_lists()
+    manager = ExperimentManager(InMemoryExperimentStore(), InMemoryModelRegistry(), clock, lists=lists)
+    document = {"name": "e", "groups": [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]}
+    created = manager.create(document | {"target_users": USERS}, "ann")
+    assert created.target_users is None
+    assert created.target_user_list == describe(USERS)
+    assert lists.load(describe(USERS)) == set(USERS)
+    # What was read may come back, and so may a list that is stored already.
+    assert manager.change("e", created.model_dump(mode="json"), "ann").target_user_list == describe(USERS)
+    shorter = manager.change("e", document | {"target_users": USERS[:3]}, "ann")
+    assert (shorter.target_users, shorter.target_user_list) == (("user-0", "user-1", "user-2"), None)
+    stored = lists.keep(["somebody"]).model_dump()
+    assert manager.change("e", document | {"target_user_list": stored}, "ann").target_user_list == describe(
+        ["somebody"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ({"sha256": "0" * 64, "count": 3}, "target_user_list.sha256: no list with this checksum is stored"),
+        (
+            describe(["ann", "bob"]).model_dump() | {"count": 3},
+            "target_user_list.count: must be 2, as many as the list holds",
+        ),
+    ],
+)
+def test_a_reference_to_a_list_is_checked(clock: SettableClock, reference: dict[str, Any], message: str) -> None:
+    lists = no_lists()
+    lists.keep(["ann", "bob"])
+    manager = ExperimentManager(InMemoryExperimentStore(), InMemoryModelRegistry(), clock, lists=lists)
+    groups = [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]
+    with pytest.raises(InvalidInput, match=f"^{message}$"):
+        manager.create({"name": "e", "groups": groups, "target_user_list": reference}, "ann")
+
+
+def test_a_preview_writes_nothing(clock: SettableClock) -> None:
+    lists = no_lists()
+    manager = ExperimentManager(InMemoryExperimentStore(), InMemoryModelRegistry(), clock, lists=lists)
+    groups = [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]
+    present, after = manager.preview({"name": "e", "groups": groups, "target_users": USERS})
+    assert present is None
+    assert after.target_user_list == describe(USERS)
+    assert manager.list() == []
+    with pytest.raises(ObjectNotFound):
+        lists.load(describe(USERS))

@@ -13,15 +13,23 @@ from bakeoff_core.errors import (
     FieldError,
     InvalidInput,
     ModelNotFound,
+    NamespaceTaken,
     VersionConflict,
 )
+from bakeoff_core.experiments.changes import DEFINED
 from bakeoff_core.experiments.lifecycle import Action, next_status
-from bakeoff_core.experiments.model import Experiment, ExperimentDefinition, Group, Status
+from bakeoff_core.experiments.model import Experiment, ExperimentDefinition, Group, Status, TargetUserList
 from bakeoff_core.stores.experiments import Audit, AuditEntry, ExperimentStore
+from bakeoff_core.stores.objects import ObjectNotFound
+from bakeoff_core.stores.target_users import TargetUserLists, describe, is_long
 from bakeoff_core.validation import field_errors
 
+Units = tuple[str, ...]
+
 _ALIVE: frozenset[Status] = frozenset({"running", "paused"})
-_DEFINED = frozenset(ExperimentDefinition.model_fields)
+
+SET_BY_BAKEOFF = frozenset(Experiment.model_fields) - DEFINED
+"""What Bakeoff itself keeps track of, and no caller sets."""
 
 
 class Models(Protocol):
@@ -40,14 +48,22 @@ class ExperimentManager:
         models: Where the models that groups name are looked up.
         clock: The time of each change.
         custom_algorithms: The names of the algorithms that the deployer registered.
+        lists: Where long lists of target users are kept.
     """
 
     def __init__(
-        self, store: ExperimentStore, models: Models, clock: Clock, custom_algorithms: Collection[str] = ()
+        self,
+        store: ExperimentStore,
+        models: Models,
+        clock: Clock,
+        custom_algorithms: Collection[str] = (),
+        *,
+        lists: TargetUserLists,
     ) -> None:
         self._store = store
         self._models = models
         self._clock = clock
+        self._lists = lists
         self._custom_algorithms = custom_algorithms
 
     def get(self, name: str) -> Experiment:
@@ -64,14 +80,11 @@ class ExperimentManager:
         Raises:
             InvalidInput: A field is wrong.
             ExperimentExists: The name is taken, if only by an archived experiment.
+            PayloadTooLarge: It is larger than is kept.
         """
-        now = self._clock()
-        _refuse_changed_state(document, {"status": "draft"})
-        definition = _definition(document)
-        self._check_algorithm(definition)
-        experiment = Experiment(**_fields(definition), created_at=now, updated_at=now)
+        experiment, units = self._created(document)
         try:
-            return self._store.put(experiment, Audit(actor, "create", now))
+            return self._put(experiment, units, Audit(actor, "create", experiment.created_at))
         except VersionConflict:
             raise ExperimentExists(experiment.name) from None
 
@@ -79,7 +92,7 @@ class ExperimentManager:
         """Replace an experiment's definition.
 
         The document that `get` returned may come back whole; its `version`, if there, guards against
-        changes made in the meantime.
+        changes made in the meantime. An experiment that was started keeps a `start_time` that is left out.
 
         Args:
             name: The experiment.
@@ -92,34 +105,38 @@ class ExperimentManager:
             ExperimentNotFound: There is no such experiment.
             InvalidInput: A field is wrong.
             ChangeRefused: The change would re-randomise a live experiment, or the experiment is over.
+            NamespaceTaken: Another live experiment has that part of the namespace.
             VersionConflict: Somebody else changed it in the meantime.
+            PayloadTooLarge: It is larger than is kept.
         """
-        present = self._store.get(name)
-        if document.get("version", present.version) != present.version:
-            raise VersionConflict(name)
-        _refuse_changed_state(document, present.model_dump(mode="json"))
+        changed, units = self._changed(self._store.get(name), document, new_version=new_version)
+        return self._put(changed, units, Audit(actor, "change", changed.updated_at))
+
+    def preview(
+        self, document: Mapping[str, Any], *, new_version: bool = False
+    ) -> tuple[Experiment | None, Experiment]:
+        """Work out what an experiment of that name would become, and write nothing.
+
+        Args:
+            document: A definition, as parsed from JSON.
+            new_version: As for `change`.
+
+        Returns:
+            The present experiment, if there is one, and what creating or changing it would make.
+
+        Raises:
+            The same as `create` and `change`, except for conflicts that only writing shows. A definition that
+            changes nothing is never refused.
+        """
         definition = _definition(document)
-        self._check_algorithm(definition)
-        if definition.name != name:
-            raise InvalidInput.of("name", f"must stay {name!r}")
-        if present.status not in _ALIVE | {"draft"}:
-            raise ChangeRefused(f"status: an experiment that is {present.status} does not change any more")
-        re_randomising = _re_randomising(present, definition) if present.status in _ALIVE else []
-        if re_randomising and not new_version:
-            raise ChangeRefused(
-                f"{', '.join(re_randomising)}: changing this while the experiment is {present.status} would move units "
-                "between groups; ask for it with ?new_version=true, which starts a fresh analysis window"
-            )
-        now = self._clock()
-        changed = Experiment(
-            **_fields(definition),
-            **_state(present),
-            config_version=present.config_version + bool(re_randomising),
-            updated_at=now,
-        )
-        if present.status in _ALIVE:
-            self._check_startable(changed)
-        return self._store.put(changed, Audit(actor, "change", now))
+        try:
+            present = self._store.get(definition.name)
+        except ExperimentNotFound:
+            return None, self._created(document)[0]
+        same, _ = self._settled(_with_start(document, present), present)
+        if present.archived_at is None and _fields(same) == _fields(present):
+            return present, present
+        return present, self._changed(present, document, new_version=new_version)[0]
 
     def move(self, name: str, action: Action, actor: str) -> Experiment:
         """Start, pause, resume, stop or complete an experiment.
@@ -128,8 +145,11 @@ class ExperimentManager:
             ExperimentNotFound: There is no such experiment.
             IllegalTransition: The action does not start from its present status.
             InvalidInput: It cannot be started as it is configured.
+            NamespaceTaken: Another live experiment has its part of the namespace.
+            ChangeRefused: It is archived.
         """
         experiment = self._store.get(name)
+        _refuse_archived(experiment)
         status = next_status(experiment, action)
         now = self._clock()
         update: dict[str, Any] = {"status": status, "updated_at": now}
@@ -172,11 +192,90 @@ class ExperimentManager:
             known = ", ".join(sorted(self._custom_algorithms)) or "none at all"
             raise InvalidInput.of("custom_algorithm", f"no algorithm {name!r} is registered; registered: {known}")
 
-    def _check_startable(self, experiment: Experiment) -> None:
-        self._check_algorithm(experiment)
-        errors = list(self._model_errors(experiment.groups))
-        if errors:
+    def _created(self, document: Mapping[str, Any]) -> tuple[Experiment, Units | None]:
+        now = self._clock()
+        _refuse_changed_state(document, {"status": "draft"})
+        definition, units = self._settled(document)
+        self._check(definition)
+        return Experiment(**_fields(definition), created_at=now, updated_at=now), units
+
+    def _changed(
+        self, present: Experiment, document: Mapping[str, Any], *, new_version: bool
+    ) -> tuple[Experiment, Units | None]:
+        _refuse_archived(present)
+        if document.get("version", present.version) != present.version:
+            raise VersionConflict(present.name)
+        _refuse_changed_state(document, present.model_dump(mode="json"))
+        definition, units = self._settled(_with_start(document, present), present)
+        if definition.name != present.name:
+            raise InvalidInput.of("name", f"must stay {present.name!r}")
+        if present.status not in _ALIVE | {"draft"}:
+            raise ChangeRefused(f"status: an experiment that is {present.status} does not change any more")
+        re_randomising = _re_randomising(present, definition) if present.status in _ALIVE else []
+        if re_randomising and not new_version:
+            raise ChangeRefused(
+                f"{', '.join(re_randomising)}: changing this while the experiment is {present.status} would move units "
+                "between groups; ask for it with ?new_version=true, which starts a fresh analysis window"
+            )
+        self._check(definition)
+        changed = Experiment(
+            **_fields(definition),
+            **_state(present),
+            config_version=present.config_version + bool(re_randomising),
+            updated_at=self._clock(),
+        )
+        if present.status in _ALIVE:
+            self._check_namespace(changed)
+        return changed, units
+
+    def _settled(
+        self, document: Mapping[str, Any], present: Experiment | None = None
+    ) -> tuple[ExperimentDefinition, Units | None]:
+        """Read a definition; a long list of target users leaves it, and a reference stays."""
+        definition = _definition(document)
+        units = definition.target_users
+        if units is not None and is_long(units):
+            referring = {"target_users": None, "target_user_list": describe(units)}
+            return definition.model_copy(update=referring), units
+        reference = definition.target_user_list
+        if reference is not None and (present is None or reference != present.target_user_list):
+            self._check_list(reference)
+        return definition, None
+
+    def _put(self, experiment: Experiment, units: Units | None, audit: Audit) -> Experiment:
+        if units is not None:
+            self._lists.keep(units)
+        return self._store.put(experiment, audit)
+
+    def _check_list(self, reference: TargetUserList) -> None:
+        try:
+            found = len(self._lists.load(reference))
+        except ObjectNotFound:
+            raise InvalidInput.of("target_user_list.sha256", "no list with this checksum is stored") from None
+        if found != reference.count:
+            raise InvalidInput.of("target_user_list.count", f"must be {found}, as many as the list holds")
+
+    def _check(self, definition: ExperimentDefinition) -> None:
+        self._check_algorithm(definition)
+        if errors := list(self._model_errors(definition.groups)):
             raise InvalidInput(errors)
+
+    def _check_startable(self, experiment: Experiment) -> None:
+        # Models and algorithms were known when they were written down, which may be long ago.
+        self._check(experiment)
+        self._check_namespace(experiment)
+
+    def _check_namespace(self, experiment: Experiment) -> None:
+        if experiment.namespace is None:
+            return
+        for other in self._store.list():
+            if (
+                other.name != experiment.name
+                and other.status in _ALIVE
+                and other.namespace is not None
+                and other.namespace.overlaps(experiment.namespace)
+            ):
+                raise NamespaceTaken(other.namespace.name, experiment.namespace.part, other.name, other.namespace.part)
 
     def _model_errors(self, groups: tuple[Group, ...]) -> Iterable[FieldError]:
         for index, group in enumerate(groups):
@@ -185,19 +284,30 @@ class ExperimentManager:
             try:
                 self._models.resolve(group.model_name, group.model_version)
             except ModelNotFound as error:
-                yield FieldError(f"groups[{index}]", str(error))
+                field = "model_name" if group.model_version is None else "model_version"
+                yield FieldError(f"groups[{index}].{field}", str(error).removeprefix("model_name: "))
 
 
 def _definition(document: Mapping[str, Any]) -> ExperimentDefinition:
-    read_only = frozenset(Experiment.model_fields) - _DEFINED
     try:
-        return ExperimentDefinition.model_validate({k: v for k, v in document.items() if k not in read_only})
+        return ExperimentDefinition.model_validate({k: v for k, v in document.items() if k not in SET_BY_BAKEOFF})
     except ValidationError as error:
         raise InvalidInput(field_errors(error)) from None
 
 
+def _with_start(document: Mapping[str, Any], present: Experiment) -> Mapping[str, Any]:
+    # Starting set it where the owner had not, so that a definition written down before does not have it.
+    keeps = present.status != "draft" and document.get("start_time") is None
+    return {**document, "start_time": present.start_time} if keeps else document
+
+
+def _refuse_archived(experiment: Experiment) -> None:
+    if experiment.archived_at is not None:
+        raise ChangeRefused(f"name: experiment {experiment.name!r} is archived; create one under another name")
+
+
 def _refuse_changed_state(document: Mapping[str, Any], present: Mapping[str, Any]) -> None:
-    read_only = frozenset(Experiment.model_fields) - _DEFINED - {"version"}
+    read_only = SET_BY_BAKEOFF - {"version"}
     errors = [
         FieldError(name, "is not set by the caller; start, pause, resume, stop and complete have routes of their own")
         for name in document
@@ -223,9 +333,9 @@ def _re_randomising(present: ExperimentDefinition, changed: ExperimentDefinition
 
 
 def _fields(definition: ExperimentDefinition) -> dict[str, Any]:
-    return {name: getattr(definition, name) for name in _DEFINED}
+    return {name: getattr(definition, name) for name in DEFINED}
 
 
 def _state(present: Experiment) -> dict[str, Any]:
-    kept = frozenset(Experiment.model_fields) - _DEFINED - {"config_version", "updated_at"}
+    kept = SET_BY_BAKEOFF - {"config_version", "updated_at"}
     return {name: getattr(present, name) for name in kept}

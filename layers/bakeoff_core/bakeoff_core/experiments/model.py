@@ -109,6 +109,15 @@ class Namespace(_Document):
             raise ValueError("range_start must be below range_end")
         return self
 
+    @property
+    def part(self) -> tuple[float, float]:
+        """Where the part begins and where it ends."""
+        return self.range_start, self.range_end
+
+    def overlaps(self, other: Self) -> bool:
+        """Say whether a unit can be in both parts."""
+        return self.name == other.name and self.range_start < other.range_end and other.range_start < self.range_end
+
 
 class Holdout(_Document):
     """A share of the users that all experiments which name it leave alone, to measure them all together."""
