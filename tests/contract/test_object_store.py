@@ -5,7 +5,13 @@ import pytest
 
 from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.stores.aws import client
-from bakeoff_core.stores.objects import InMemoryObjectStore, ObjectNotFound, ObjectStore, S3ObjectStore
+from bakeoff_core.stores.objects import (
+    InMemoryObjectStore,
+    ObjectChanged,
+    ObjectNotFound,
+    ObjectStore,
+    S3ObjectStore,
+)
 
 
 @pytest.fixture(params=["memory", "s3"])
@@ -66,3 +72,49 @@ def test_a_bucket_that_does_not_answer_is_an_unavailable_dependency(aws: None, t
     ):
         with pytest.raises(DependencyUnavailable, match="the object store is unavailable at the moment"):
             call()
+
+
+def test_replaces_an_object_only_as_long_as_nobody_else_did(store: ObjectStore, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"one")
+    assert store.version("a") is None
+    store.replace("a", file, "text/plain", None)
+    with pytest.raises(ObjectChanged):
+        store.replace("a", file, "text/plain", None)
+    seen = store.version("a")
+    store.put("a", b"meanwhile", "text/plain")
+    with pytest.raises(ObjectChanged):
+        store.replace("a", file, "text/plain", seen)
+    assert store.get("a") == b"meanwhile"
+    store.replace("a", file, "text/plain", store.version("a"))
+    assert store.get("a") == b"one"
+    seen = store.version("a")
+    store.delete(["a"])
+    with pytest.raises(ObjectChanged):
+        store.replace("a", file, "text/plain", seen)
+
+
+def test_deletes_many_objects_and_minds_no_missing_one(store: ObjectStore) -> None:
+    keys = [f"events/{n:04}" for n in range(1_100)]
+    for key in [*keys, "kept"]:
+        store.put(key, b"", "text/plain")
+    store.delete([*keys, "nothing"])
+    assert store.list("") == ["kept"]
+    store.delete([])
+
+
+def test_removes_what_a_key_held_before(aws: None) -> None:
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="lake")
+    s3.put_bucket_versioning(Bucket="lake", VersioningConfiguration={"Status": "Enabled"})
+    store = S3ObjectStore(client("s3"), "lake")
+    for key in ("a", "a/b"):
+        for body in (b"one", b"two", b"three"):
+            store.put(key, body, "text/plain")
+    assert store.delete_history("a") == 2
+    assert store.get("a") == b"three"
+    store.delete(["a"])
+    assert store.delete_history("a") == 2  # the version and the mark over it
+    versions = s3.list_object_versions(Bucket="lake")
+    assert [entry["Key"] for entry in versions["Versions"]] == ["a/b"] * 3
+    assert "DeleteMarkers" not in versions

@@ -1,15 +1,26 @@
 """Where artefacts, events and reports are kept: objects by key."""
 
+from collections.abc import Sequence
+from hashlib import md5
 from pathlib import Path
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.stores.aws import aws_failures
+
+_WHAT = "the object store"
+_MAX_DELETIONS_A_CALL = 1_000
+_CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404", "409", "412"})
 
 
 class ObjectNotFound(Exception):
     """No object has that key."""
+
+
+class ObjectChanged(Exception):
+    """Somebody else wrote or deleted the object since it was looked at."""
 
 
 class ObjectStore(Protocol):
@@ -25,6 +36,26 @@ class ObjectStore(Protocol):
 
     def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object over what was there."""
+        ...
+
+    def version(self, key: str) -> str | None:
+        """Tell an object's present content from any other by a tag, or None where there is no object."""
+        ...
+
+    def replace(self, key: str, path: Path, content_type: str, expected: str | None) -> None:
+        """Write a file's content, provided that the object still is what `version` said it was.
+
+        Raises:
+            ObjectChanged: It is not: another version, none, or one where there was none.
+        """
+        ...
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects; one that is not there is no error."""
+        ...
+
+    def delete_history(self, key: str) -> int:
+        """Remove for good whatever a key held before its present object, and say how many versions that was."""
         ...
 
     def list(self, prefix: str, start_after: str = "") -> list[str]:
@@ -57,6 +88,25 @@ class InMemoryObjectStore:
         """Write an object over what was there."""
         self._objects[key] = (body, content_type)
 
+    def version(self, key: str) -> str | None:
+        """Tell an object's present content by its checksum."""
+        return md5(self._objects[key][0], usedforsecurity=False).hexdigest() if key in self._objects else None
+
+    def replace(self, key: str, path: Path, content_type: str, expected: str | None) -> None:
+        """Write a file's content, provided that nothing changed."""
+        if self.version(key) != expected:
+            raise ObjectChanged(key)
+        self.put(key, path.read_bytes(), content_type)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects."""
+        for key in keys:
+            self._objects.pop(key, None)
+
+    def delete_history(self, key: str) -> int:  # noqa: ARG002 - the protocol's signature
+        """Nothing is kept of what a key held before."""
+        return 0
+
     def list(self, prefix: str, start_after: str = "") -> list[str]:
         """List the keys with a prefix that sort after another key, in order."""
         return sorted(key for key in self._objects if key.startswith(prefix) and key > start_after)
@@ -81,7 +131,7 @@ class S3ObjectStore:
 
     def get(self, key: str) -> bytes:
         """Read an object."""
-        with aws_failures("the object store"):
+        with aws_failures(_WHAT):
             try:
                 body: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
             except self._client.exceptions.NoSuchKey:
@@ -90,7 +140,7 @@ class S3ObjectStore:
 
     def download(self, key: str, path: Path) -> None:
         """Read an object into a file."""
-        with aws_failures("the object store"):
+        with aws_failures(_WHAT):
             try:
                 self._client.download_file(self._bucket, key, str(path))
             except ClientError as error:
@@ -98,20 +148,67 @@ class S3ObjectStore:
 
     def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object over what was there."""
-        with aws_failures("the object store"):
+        with aws_failures(_WHAT):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
+
+    def version(self, key: str) -> str | None:
+        """Tell an object's present content by its entity tag."""
+        with aws_failures(_WHAT):
+            try:
+                tag: str = self._client.head_object(Bucket=self._bucket, Key=key)["ETag"]
+            except ClientError as error:
+                if isinstance(_not_found_or_same(error, key), ObjectNotFound):
+                    return None
+                raise
+        return tag
+
+    def replace(self, key: str, path: Path, content_type: str, expected: str | None) -> None:
+        """Write a file's content, provided that nothing changed."""
+        condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
+        with aws_failures(_WHAT), path.open("rb") as body:
+            try:
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **condition)
+            except ClientError as error:
+                raise (ObjectChanged(key) if error.response["Error"]["Code"] in _CHANGED else error) from error
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects."""
+        self._delete([{"Key": key} for key in keys])
+
+    def delete_history(self, key: str) -> int:
+        """Remove the earlier versions of a key and the marks of its deletions."""
+        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=key)
+        with aws_failures(_WHAT):
+            earlier = [
+                {"Key": key, "VersionId": entry["VersionId"]}
+                for page in pages
+                for kind in ("Versions", "DeleteMarkers")
+                for entry in page.get(kind, [])
+                # A mark is the present "object" of a deleted key, and goes last with the versions it hides.
+                if entry["Key"] == key and (kind == "DeleteMarkers" or not entry["IsLatest"])
+            ]
+        self._delete(earlier)
+        return len(earlier)
+
+    def _delete(self, objects: Sequence[dict[str, str]]) -> None:
+        for start in range(0, len(objects), _MAX_DELETIONS_A_CALL):
+            batch = objects[start : start + _MAX_DELETIONS_A_CALL]
+            with aws_failures(_WHAT):
+                answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": batch, "Quiet": True})
+            if answer.get("Errors"):
+                raise DependencyUnavailable(_WHAT)
 
     def list(self, prefix: str, start_after: str = "") -> list[str]:
         """List the keys with a prefix that sort after another key, in order."""
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=prefix, StartAfter=start_after
         )
-        with aws_failures("the object store"):
+        with aws_failures(_WHAT):
             return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
     def presigned_url(self, key: str, expires_seconds: int) -> str:
         """Make a link that reads an object without credentials for a while."""
-        with aws_failures("the object store"):
+        with aws_failures(_WHAT):
             try:
                 self._client.head_object(Bucket=self._bucket, Key=key)
             except ClientError as error:
