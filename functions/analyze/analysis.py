@@ -5,7 +5,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from bakeoff_core.experiments.model import Experiment, Metric, Role
+from bakeoff_core.experiments.metrics import Metric, Role
+from bakeoff_core.experiments.model import Experiment
 from comparing import Compared, compare, describe, value_of
 from decision import Evidence, basis_for, decide
 from engine.summary import GroupSummary, Statistics, Summary

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from bakeoff_core.experiments.model import Direction, Metric, Role, Status
+from bakeoff_core.experiments.metrics import Direction, Metric, Role
+from bakeoff_core.experiments.model import Status
 
 Verdict: TypeAlias = Literal["implement", "reject", "continue_testing", "no_data", "invalid"]
 Basis: TypeAlias = Literal["always_valid", "planned_horizon"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,12 +11,15 @@ from typing import Any
 import duckdb
 
 from bakeoff_core.events.model import EXPOSURE_TYPES, PREDICTION
-from bakeoff_core.experiments.model import Experiment, Metric
+from bakeoff_core.experiments.metrics import Metric
+from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.objects import ObjectStore
 from engine.event_files import EventFiles, Fetched
-from engine.summary import DataQuality, Day, GroupSummary, Statistics, Summary
+from engine.summary import DataQuality, Day, GroupSummary, Propensities, Statistics, Summary
+from stats.inverse_propensity import PropensityMoments
 from stats.means import Moments
 from stats.proportions import Proportion
+from stats.thompson import ArmCounts
 
 _SQL = Path(__file__).parent / "sql"
 _MEMORY_MB_PER_VCPU = 1_769  # Lambda's own measure
@@ -37,14 +40,26 @@ class DuckDBEngine:
         self._memory_limit_mb = memory_limit_mb
         self._threads = threads
 
-    def summarise(self, experiment: Experiment) -> Summary:
-        """Reduce an experiment's events to sufficient statistics."""
+    def summarise(self, experiment: Experiment, as_of: datetime | None = None) -> Summary:
+        """Reduce an experiment's events from before a moment, if one is given, to sufficient statistics."""
         fetched = self._files.since(experiment.start_time)
         with self._connection() as connection:
             pass_ = _Pass(connection, experiment)
-            pass_.load(fetched)
+            pass_.load(fetched, as_of)
             pass_.find_units()
             return pass_.summary()
+
+    def count_arms(self, experiment: Experiment, at: datetime) -> dict[str, ArmCounts]:
+        """Count the units of a bandit's groups, and those that were rewarded, as of a moment."""
+        bandit, reward = experiment.bandit, experiment.reward
+        if bandit is None or reward is None:
+            raise TypeError(f"{experiment.name} is no bandit")
+        fetched = self._files.since(experiment.start_time)
+        with self._connection() as connection:
+            pass_ = _Pass(connection, experiment)
+            pass_.load(fetched, at)
+            pass_.find_units()
+            return pass_.arm_counts(reward, timedelta(hours=bandit.attribution_window_hours), at)
 
     @contextmanager
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -87,7 +102,7 @@ class _Pass:
         self._duplicates = 0
         self._fields = list(dict.fromkeys(m.field for m in experiment.metrics if m.field is not None))
 
-    def load(self, fetched: Fetched) -> None:
+    def load(self, fetched: Fetched, as_of: datetime | None) -> None:
         """Fill the table of events, each once."""
         self._unreadable_objects = fetched.unreadable
         self._run("create_events")
@@ -100,6 +115,8 @@ class _Pass:
             )
         self._unreadable_lines = self._rows("delete_unreadable")[0][0]
         self._duplicates = self._rows("delete_duplicates")[0][0]
+        if as_of is not None:
+            self._run("delete_later", as_of=_utc(as_of))
 
     def find_units(self) -> None:
         """Fill the tables of units and of what they did."""
@@ -156,7 +173,33 @@ class _Pass:
             ),
             first_exposure=_aware(first),
             last_exposure=_aware(last),
+            propensities=self._propensities() if self._experiment.bandit else {},
         )
+
+    def arm_counts(self, reward: Metric, window: timedelta, at: datetime) -> dict[str, ArmCounts]:
+        """Count units by group; of those whose window is over, the ones that were rewarded within it."""
+        rows = self._rows(
+            "arm_counts",
+            event_type=reward.event_type,
+            window_microseconds=window // timedelta(microseconds=1),
+            at=_utc(at),
+        )
+        return {group: ArmCounts(*counts) for group, *counts in rows}
+
+    def _propensities(self) -> dict[str, Propensities]:
+        self._relation("shares", "group_name VARCHAR, share DOUBLE", list(self._experiment.shares.items()))
+        self._run("create_propensities")
+        sums = {(group, position): PropensityMoments(*each) for group, position, *each in self._rows("propensity_sums")}
+        return {
+            group: Propensities(
+                {
+                    metric.name: sums.get((group, position), PropensityMoments.of(()))
+                    for position, metric in enumerate(self._experiment.metrics)
+                },
+                expected or 0.0,
+            )
+            for group, expected in self._rows("expected_sizes")
+        }
 
     def _statistics(self, counts: dict[str, int]) -> dict[str, dict[str, Statistics]]:
         found = {(group, position): (total, m2) for group, position, total, m2 in self._rows("metric_statistics")}

@@ -1,14 +1,20 @@
 """What the analysis needs to know of an experiment's events: sufficient statistics per group, and no event."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol, TypeAlias
 
 from bakeoff_core.experiments.model import Experiment
+from stats.inverse_propensity import PropensityMoments
 from stats.means import Moments
+from stats.paired import PairedMoments
 from stats.proportions import Proportion
+from stats.quantiles import QuantileStatistic
 
-Statistics: TypeAlias = Proportion | Moments
+Statistics: TypeAlias = Proportion | Moments | PairedMoments | QuantileStatistic
+"""Of a conversion or retention; of a mean or count; of a ratio, with y its numerator and x its denominator; of a
+quantile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +32,57 @@ class Day:
     value: float
 
 
+ByMetric: TypeAlias = Mapping[str, Statistics]
+"""Sufficient statistics by metric name."""
+
+
 @dataclass(frozen=True, slots=True)
 class GroupSummary:
     """One group's units and what they did.
 
+    Every metric counts a unit's events within its `Metric.hours`. Of a metric whose hours end, only units are
+    part whose hours were over at the time of the analysis; that holds for all the statistics below.
+
     Attributes:
         n: Units exposed, those seen in two groups left out.
-        metrics: Sufficient statistics by metric name.
+        metrics: Sufficient statistics by metric name; of a winsorised metric, after its values were cut off.
         daily: Days with new units or with values, in order.
+        waiting: By the name of a metric whose hours end: the units whose hours are not over, and which its
+            statistics leave out.
+        covariates: By the name of a metric with a covariate: its unit values as y (1 or 0 for a conversion;
+            cut off where the metric is winsorised) with the covariate's as x, over the same units as in
+            `metrics`.
+        uncut: By the name of a winsorised metric: its statistics without cutting off.
+        cohorts: By metric and by the day (UTC) of first exposure: statistics of the units that were first
+            exposed then. Merged, they are those in `metrics`. Quantiles have none.
+        since_exposure: By metric and by whole days (24 hours) since first exposure, from 0 to 27: statistics of
+            what units did within that day of theirs alone, over the units whose day was over. Conversions,
+            means, counts and ratios only; windows do not bound them, and no value is cut off.
+        segments: By the name of a segment, and by its value: statistics of the units with that value.
     """
 
     n: int
-    metrics: dict[str, Statistics]
+    metrics: ByMetric
     daily: tuple[Day, ...] = ()
+    waiting: Mapping[str, int] = field(default_factory=dict)
+    covariates: Mapping[str, PairedMoments] = field(default_factory=dict)
+    uncut: Mapping[str, Moments] = field(default_factory=dict)
+    cohorts: Mapping[str, Mapping[date, Statistics]] = field(default_factory=dict)
+    since_exposure: Mapping[str, Mapping[int, Statistics]] = field(default_factory=dict)
+    segments: Mapping[str, Mapping[str, ByMetric]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Propensities:
+    """What a group's units come to once the changing weights of a bandit are taken into account.
+
+    Attributes:
+        metrics: Sums weighted by inverse propensities, by metric name.
+        expected: Units to be expected by the weights that were in force when each unit was drawn.
+    """
+
+    metrics: Mapping[str, PropensityMoments]
+    expected: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +122,9 @@ class Summary:
         quality: What was odd about the events.
         first_exposure: The earliest first exposure, UTC.
         last_exposure: The latest first exposure, UTC.
+        propensities: By group name, for a bandit; for other algorithms there are none.
+        caps: By the name of a winsorised metric: where its values were cut off. A quantile is taken over the
+            values of all units of all groups together (the inverse of their distribution function).
     """
 
     groups: dict[str, GroupSummary]
@@ -85,11 +132,26 @@ class Summary:
     quality: DataQuality = DataQuality()
     first_exposure: datetime | None = None
     last_exposure: datetime | None = None
+    propensities: Mapping[str, Propensities] = field(default_factory=dict)
+    caps: Mapping[str, float] = field(default_factory=dict)
+
+
+OTHER_VALUES = "(other)"
+NO_VALUE = "(none)"
+MOST_VALUES = 20
+"""Of a segment, the values with the most units in all groups together have statistics of their own; the units of
+all further ones are summed up as OTHER_VALUES. Units without the attribute have NO_VALUE."""
 
 
 class Engine(Protocol):
     """Sums up an experiment's events."""
 
-    def summarise(self, experiment: Experiment) -> Summary:
-        """Read the experiment's events and reduce them to sufficient statistics."""
+    def summarise(self, experiment: Experiment, as_of: datetime | None = None) -> Summary:
+        """Read the experiment's events and reduce them to sufficient statistics.
+
+        Args:
+            experiment: Its configuration.
+            as_of: The moment at which the data are looked at: events from then on do not count, and a unit's
+                hours are over by then or not. Without one it is just after the last event.
+        """
         ...

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bakeoff_core.experiments.model import Metric
+from bakeoff_core.experiments.metrics import Metric
 from rendering.charts import Chart, Row, interval_chart
 from rendering.formatting import (
     MISSING,

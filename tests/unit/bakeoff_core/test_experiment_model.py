@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bakeoff_core.experiments.model import Experiment, ExperimentDefinition, Metric
+from bakeoff_core.experiments.metrics import Metric
+from bakeoff_core.experiments.model import Experiment, ExperimentDefinition
 from bakeoff_core.validation import field_errors
 from tests.support import experiment
 

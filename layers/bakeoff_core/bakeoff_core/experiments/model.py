@@ -6,9 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     FiniteFloat,
     JsonValue,
@@ -20,13 +18,13 @@ from pydantic import (
 )
 
 from bakeoff_core.assignment.targeting import Condition, compile_condition
+from bakeoff_core.experiments.analysis_plan import AnalysisPlan
+from bakeoff_core.experiments.document import Document
+from bakeoff_core.experiments.metrics import Metric
 from bakeoff_core.validation import FiniteJson, Name, UnitId
 
 Status = Literal["draft", "running", "paused", "stopped", "completed"]
 Algorithm = Literal["random", "hash_based", "weighted", "bandit", "custom"]
-MetricKind = Literal["conversion", "mean"]
-Direction = Literal["increase", "decrease"]
-Role = Literal["primary", "secondary", "guardrail"]
 
 _FEWEST_GROUPS = 2
 _MOST_FORCED = 1_000
@@ -34,23 +32,18 @@ _WHOLE_FLAG_VALUES = frozenset({"parameters", "group_name"})
 MOST_TARGET_USERS = 1_000_000
 """As many units as the functions can hold in their memory."""
 
-_CONVERSION_SUFFIX = "_rate"
 _DAYS_THAT_ASSIGNMENTS_STICK = 400
 _FLOOR_OF_ALL_GROUPS = 0.05
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Group(_Document):
+class Group(Document):
     """One arm of an experiment."""
 
     name: Name
     weight: FiniteFloat = Field(ge=0, le=1e9)
     model_name: Name | None = None
     model_version: Name | None = None
-    parameters: dict[str, FiniteJson] = {}
+    parameters: dict[str, FiniteJson] = Field(default={})
     description: str = ""
     control: bool = False
 
@@ -61,42 +54,7 @@ class Group(_Document):
         return self
 
 
-class Metric(_Document):
-    """A number per unit, made from its events.
-
-    A `conversion` is 1 for a unit with at least one event of `event_type`, else 0. A `mean` is the sum
-    over a unit's events: of `event_value` where no `field` is named, else of the number that the
-    events' metadata holds under `field`. With a `field` and no `event_type` it is, besides, the
-    `event_value` of events of that very type. A unit without such events counts as 0.
-    """
-
-    name: Name
-    kind: MetricKind
-    event_type: Name | None = None
-    field: str | None = Field(default=None, min_length=1)
-    direction: Direction = "increase"
-    role: Role = "secondary"
-
-    @model_validator(mode="after")
-    def _enough_to_compute(self) -> Self:
-        if self.kind == "conversion" and self.event_type is None:
-            raise ValueError("a conversion needs an event_type")
-        if self.kind == "conversion" and self.field is not None:
-            raise ValueError("a conversion takes no field")
-        if self.kind == "mean" and self.event_type is None and self.field is None:
-            raise ValueError("a mean needs an event_type, a field, or both")
-        return self
-
-    @classmethod
-    def by_convention(cls, name: str) -> "Metric":
-        """Resolve a bare name: `x_rate` is conversion on x, any other the mean of that value or field."""
-        event_type = name.removesuffix(_CONVERSION_SUFFIX)
-        if event_type and event_type != name:
-            return cls(name=name, kind="conversion", event_type=event_type)
-        return cls(name=name, kind="mean", field=name)
-
-
-class Namespace(_Document):
+class Namespace(Document):
     """A share of the users that experiments divide among themselves, so that none is in two of them."""
 
     name: Name
@@ -119,14 +77,14 @@ class Namespace(_Document):
         return self.name == other.name and self.range_start < other.range_end and other.range_start < self.range_end
 
 
-class Holdout(_Document):
+class Holdout(Document):
     """A share of the users that all experiments which name it leave alone, to measure them all together."""
 
     name: Name
     share: FiniteFloat = Field(ge=0, le=1)
 
 
-class Bandit(_Document):
+class Bandit(Document):
     """How a bandit learns.
 
     Attributes:
@@ -145,7 +103,7 @@ class Bandit(_Document):
     minimum_exposures: int = Field(default=100, ge=1)
 
 
-class TargetUserList(_Document):
+class TargetUserList(Document):
     """A reference to a list of units that is kept as an object of its own, since it is long."""
 
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -170,7 +128,7 @@ def _metric(value: Any) -> Any:
     return Metric.by_convention(value) if isinstance(value, str) else value
 
 
-class ExperimentDefinition(_Document):
+class ExperimentDefinition(Document):
     """What a caller decides about an experiment."""
 
     name: Name
@@ -181,7 +139,7 @@ class ExperimentDefinition(_Document):
     assignment_algorithm: Algorithm = "hash_based"
     target_users: tuple[UnitId, ...] | None = Field(default=None, max_length=MOST_TARGET_USERS)
     target_user_list: TargetUserList | None = None
-    targeting: dict[str, FiniteJson] = {}
+    targeting: dict[str, FiniteJson] = Field(default={})
     sample_rate: FiniteFloat = Field(default=1, ge=0, le=1)
     namespace: Namespace | None = None
     holdout: Holdout | None = None
@@ -191,8 +149,9 @@ class ExperimentDefinition(_Document):
     salt: str = Field(default="", max_length=256, validate_default=True)
     bandit: Bandit | None = Field(default=None, validate_default=True)
     custom_algorithm: Name | None = Field(default=None, validate_default=True)
-    algorithm_parameters: dict[str, FiniteJson] = {}
+    algorithm_parameters: dict[str, FiniteJson] = Field(default={})
     sticky_days: int | None = Field(default=None, ge=1, le=3_660)
+    analysis: AnalysisPlan = AnalysisPlan()
     flag_value: Annotated[str, StringConstraints(max_length=256)] = "parameters"
 
     @field_validator("groups")
@@ -256,6 +215,14 @@ class ExperimentDefinition(_Document):
         if end_time is not None and start_time is not None and start_time >= end_time:
             raise ValueError("must be after start_time")
         return end_time
+
+    @field_validator("analysis")
+    @classmethod
+    def _looks_have_their_times(cls, plan: AnalysisPlan, info: ValidationInfo) -> AnalysisPlan:
+        ends = info.data.get("start_time") is not None and info.data.get("end_time") is not None
+        if plan.inference == "group_sequential" and not ends and {"start_time", "end_time"} <= info.data.keys():
+            raise ValueError("planned_looks: need a start_time and an end_time to lie between")
+        return plan
 
     @field_validator("salt")
     @classmethod

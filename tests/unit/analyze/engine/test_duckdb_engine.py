@@ -315,3 +315,12 @@ def test_an_experiment_without_metrics_counts_its_units(summarise: Summarise) ->
     assert summary.groups["control"].n == 1
     assert summary.groups["control"].metrics == {}
     assert summary.groups["control"].daily == (Day(date(2026, 1, 10), 1, 0.0),)
+
+
+def test_events_from_the_moment_of_the_look_on_do_not_count(store: InMemoryObjectStore, tmp_path: Path) -> None:
+    lines = [exposure("a", "control"), event("a", "click", 3), exposure("b", "control", 3)]
+    store.put("events/dt=2026-01-10/hour=00/shard-1-9.ndjson.gz", packed(*lines), "application/gzip")
+    engine = DuckDBEngine(EventFiles(store, tmp_path), memory_limit_mb=256)
+    look = datetime.fromisoformat(lines[1]["timestamp"])
+    assert clicks(engine.summarise(experiment(), look)) == (0, 1)
+    assert clicks(engine.summarise(experiment(), look + timedelta(microseconds=1))) == (1, 2)
