@@ -1,20 +1,26 @@
-"""Lambda entry point: the group a user is in (POST /ab_test/assign)."""
+"""Lambda entry point: the group a user is in, by POST /ab_test/assign or as a feature flag by OFREP."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 
-from bakeoff_core.assignment.assigner import Assigner
+import ofrep
+from bakeoff_core.assignment.assigner import Assigner, Assignment
 from bakeoff_core.assignment.deployment import deployed_allocator
 from bakeoff_core.clock import utc_now
 from bakeoff_core.events.recorder import EventRecorder
-from bakeoff_core.http import HttpApi, http_api, parse
+from bakeoff_core.http import HttpApi, http_api, json_response, parse
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.aws import client, impatient_table
 from bakeoff_core.stores.experiments import CachedExperiments, DynamoExperimentStore
+from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.streams import KinesisEventStream, SqsEventQueue
+from bakeoff_core.stores.target_users import TargetUserLists, TargetUserReader
 from bakeoff_core.telemetry import count, logger
 from bakeoff_core.validation import FiniteJson, Name, UnitId
 
@@ -29,40 +35,98 @@ class AssignRequest(BaseModel):
     context: dict[str, FiniteJson] = {}
 
 
-def build_api(assigner: Assigner, recorder: EventRecorder) -> HttpApi:
-    """Make the route.
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the routes call.
 
-    Args:
+    Attributes:
         assigner: Decides.
         recorder: Records that a unit met its group.
+        names: Names all experiments.
+    """
+
+    assigner: Assigner
+    recorder: EventRecorder
+    names: Callable[[], Sequence[str]]
+
+    def expose(self, experiment_name: str, unit: str, context: Mapping[str, Any]) -> Assignment:
+        """Assign a unit and record that it met its group.
+
+        Raises:
+            ExperimentNotFound: There is no such experiment.
+        """
+        assignment = self.assigner.assign(experiment_name, unit, context)
+        if assignment.group is not None:
+            self.recorder.record(self.recorder.exposure(assignment, context))
+            count("assignment_total", experiment=experiment_name, group=assignment.group.name)
+        return assignment
+
+
+def build_api(services: Services) -> HttpApi:
+    """Make the routes.
+
+    Args:
+        services: What they call.
     """
     api = http_api()
 
     @api.post("/ab_test/assign")
     def assign() -> dict[str, Any]:
         request = parse(AssignRequest, api.body)
-        assignment = assigner.assign(request.experiment_name, request.user_id, request.context)
-        if assignment.group is not None:
-            recorder.record(recorder.exposure(assignment, request.context))
-            count("assignment_total", experiment=request.experiment_name, group=assignment.group.name)
-        return assignment.to_json()
+        return services.expose(request.experiment_name, request.user_id, request.context).to_json()
 
+    _add_flag_routes(api, services)
     return api
 
 
+def _add_flag_routes(api: HttpApi, services: Services) -> None:
+    api.errors_below(ofrep.PREFIX, ofrep.describe_error)
+
+    @api.post("/ofrep/v1/evaluate/flags/<key>")
+    def evaluate_flag(key: str) -> dict[str, Any]:
+        ofrep.check_key(key)
+        unit, context = ofrep.read_context(api.body)
+        return ofrep.evaluation(services.expose(key, unit, context))
+
+    @api.post("/ofrep/v1/evaluate/flags")
+    def evaluate_flags() -> Response[str]:
+        unit, context = ofrep.read_context(api.body)
+        flags = [_flag(services.assigner, name, unit, context) for name in services.names()]
+        return _unless_known(api, json_response(HTTPStatus.OK, {"flags": flags}))
+
+
+def _flag(assigner: Assigner, name: str, unit: str, context: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return ofrep.evaluation(assigner.assign(name, unit, context))
+    except Exception as error:  # noqa: BLE001 - one flag that fails, for whatever reason, leaves the others their answers
+        logger.exception("flag could not be evaluated", experiment_name=name)
+        return ofrep.failure(name, error)
+
+
+def _unless_known(api: HttpApi, answer: Response[str]) -> Response[str]:
+    tag = ofrep.entity_tag(str(answer.body).encode())
+    if ofrep.is_known(tag, api.header("if-none-match")):
+        return Response(HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
+    answer.headers["ETag"] = tag
+    return answer
+
+
 def _build_api(settings: Settings) -> HttpApi:
+    lists = TargetUserLists(S3ObjectStore(client("s3"), settings.model_bucket))
     experiments = CachedExperiments(
         DynamoExperimentStore(impatient_table(settings.experiments_table)),
         settings.configuration_max_age_seconds,
         utc_now,
         lambda name: count("stale_configuration_total", experiment=name),
+        TargetUserReader(lists.load).complete,
     )
     recorder = EventRecorder(
         KinesisEventStream(client("kinesis"), settings.event_stream),
         SqsEventQueue(client("sqs"), settings.fallback_queue),
         utc_now,
     )
-    return build_api(Assigner(experiments, utc_now, deployed_allocator(settings)), recorder)
+    assigner = Assigner(experiments, utc_now, deployed_allocator(settings))
+    return build_api(Services(assigner, recorder, experiments.names))
 
 
 _api = _build_api(Settings.from_environment())

@@ -21,6 +21,7 @@ from bakeoff_core.stores.experiments import CachedExperiments, DynamoExperimentS
 from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.streams import KinesisEventStream, SqsEventQueue
+from bakeoff_core.stores.target_users import TargetUserLists, TargetUserReader
 from bakeoff_core.telemetry import count, logger
 from experiment_serving import predict_for
 from model_administration import ModelAdministration
@@ -140,15 +141,17 @@ def _add_prediction_routes(api: HttpApi, services: Services) -> None:
 def _services(settings: Settings) -> Services:
     max_age = settings.configuration_max_age_seconds
     store = DynamoExperimentStore(table(settings.experiments_table))
+    objects = S3ObjectStore(client("s3"), settings.model_bucket)
     experiments = CachedExperiments(
         DynamoExperimentStore(impatient_table(settings.experiments_table)),
         max_age,
         utc_now,
         lambda name: count("stale_configuration_total", experiment=name),
+        TargetUserReader(TargetUserLists(objects).load).complete,
     )
     registry = DynamoModelRegistry(table(settings.models_table))
     loader = ModelLoader(
-        S3ObjectStore(client("s3"), settings.model_bucket),
+        objects,
         ArtefactCache(_ARTEFACTS, settings.model_cache_bytes),
         settings.model_cache_bytes,
         settings.memory_mb,

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from assign import build_api
+from assign import Services, build_api
 from bakeoff_core.assignment.assigner import Assigner
 from bakeoff_core.assignment.bucketing import bucket
 from bakeoff_core.events.recorder import EventRecorder
@@ -24,7 +24,7 @@ def post(stream: InMemoryEventSink) -> Any:
     store = InMemoryExperimentStore()
     store.put(experiment(targeting={"country": "DE"}), Audit("t", "create", NOON))
     recorder = EventRecorder(stream, InMemoryEventSink(), SettableClock(), counting_ids())
-    api = build_api(Assigner(store, SettableClock()), recorder)
+    api = build_api(Services(Assigner(store, SettableClock()), recorder, lambda: ["checkout_button"]))
 
     def post(body: Any) -> tuple[int, dict[str, Any]]:
         answer = api.resolve(http_event("POST", "/ab_test/assign", json.dumps(body)), CONTEXT)
