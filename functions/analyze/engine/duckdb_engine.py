@@ -196,7 +196,7 @@ class _Pass:
                     metric.name: sums.get((group, position), PropensityMoments.of(()))
                     for position, metric in enumerate(self._experiment.metrics)
                 },
-                expected or 0.0,
+                expected,
             )
             for group, expected in self._rows("expected_sizes")
         }

@@ -1,5 +1,6 @@
 -- Every line that may concern the experiment, at first as often as it arrived. Times are UTC. field_values holds
--- the numbers that the metrics' fields have in the line's metadata, in the order of the pointers.
+-- the numbers that the metrics' fields have in the line's metadata, in the order of the pointers. propensity and
+-- weights are an exposure's: the probability of its group, and of every group, when the unit was drawn.
 CREATE TEMP TABLE events (
     event_id VARCHAR,
     event_type VARCHAR,
@@ -12,5 +13,7 @@ CREATE TEMP TABLE events (
     group_name VARCHAR,
     config_version BIGINT,
     forced BOOLEAN,
+    propensity DOUBLE,
+    weights JSON,
     field_values DOUBLE[]
 )

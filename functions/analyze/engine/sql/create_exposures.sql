@@ -5,6 +5,8 @@ SELECT
     e.happened_at,
     e.group_name,
     e.forced,
+    e.propensity,
+    e.weights,
     g.group_name IS NOT NULL AS known_group,
     ($start::TIMESTAMP IS NULL OR e.happened_at >= $start::TIMESTAMP)
         AND ($end::TIMESTAMP IS NULL OR e.happened_at < $end::TIMESTAMP) AS in_window

@@ -14,6 +14,8 @@ SELECT
     group_name,
     TRY_CAST(config_version AS BIGINT),
     coalesce(json_extract_string(metadata, '$.reason') = 'forced', false),
+    CASE WHEN TRY_CAST(propensity AS DOUBLE) > 0 AND TRY_CAST(propensity AS DOUBLE) <= 1 THEN CAST(propensity AS DOUBLE) END,
+    json_extract(metadata, '$.weights'),
     list_transform(
         json_extract(metadata, $pointers),
         lambda v: CASE
@@ -35,6 +37,7 @@ FROM read_json(
         experiment_name: 'VARCHAR',
         group_name: 'VARCHAR',
         config_version: 'VARCHAR',
+        propensity: 'VARCHAR',
         metadata: 'JSON'
     }
 )
