@@ -1,6 +1,6 @@
 """From an experiment and its sufficient statistics to its results: pure logic, without events, stores or clocks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -12,13 +12,14 @@ from decision import Evidence, basis_for, decide
 from engine.summary import GroupSummary, Statistics, Summary
 from results import AlwaysValid, Comparison, DayPoint, GroupResult, Quality, Results, SampleRatioResult, Window
 from stats.difference import Undefined
+from stats.inverse_propensity import PropensityMoments
 from stats.multiplicity import benjamini_hochberg, holm
 from stats.sample_ratio import sample_ratio
 from stats.sequential import METHOD as SEQUENCE_METHOD
 
 Adjust: TypeAlias = Callable[[Sequence[float]], list[float]]
 Comparisons: TypeAlias = dict[str, dict[str, Comparison]]
-Metrics: TypeAlias = dict[str, Statistics]
+Metrics: TypeAlias = Mapping[str, Statistics | PropensityMoments]
 
 _ADJUSTMENTS: dict[Role, tuple[Literal["Holm", "Benjamini-Hochberg", "none"], Adjust]] = {
     "primary": ("Holm", holm),
@@ -82,18 +83,19 @@ def _group(experiment: Experiment, name: str, summary: GroupSummary) -> GroupRes
 
 def _sample_ratio(experiment: Experiment, summary: Summary) -> SampleRatioResult:
     names = list(experiment.shares)
-    tested = sample_ratio([summary.groups[name].n for name in names], [experiment.shares[name] for name in names])
+    # A bandit's groups are held against the weights that were in force when each unit was drawn.
+    expected = {name: each.expected for name, each in summary.propensities.items()} or experiment.shares
+    tested = sample_ratio([summary.groups[name].n for name in names], [expected[name] for name in names])
     if isinstance(tested, Undefined):
         return SampleRatioResult(statistic=None, p_value=None, alarm=False, reason=tested.reason)
     return SampleRatioResult(statistic=tested.statistic, p_value=tested.p_value, alarm=tested.alarm)
 
 
 def _comparisons(experiment: Experiment, summary: Summary) -> Comparisons:
-    control = summary.groups[experiment.control.name].metrics
+    control = _metrics(summary, experiment.control.name)
     comparisons: Comparisons = {
         group.name: {
-            metric.name: _comparison(metric, control, summary.groups[group.name].metrics)
-            for metric in experiment.metrics
+            metric.name: _comparison(metric, control, _metrics(summary, group.name)) for metric in experiment.metrics
         }
         for group in experiment.treatments
     }
@@ -102,7 +104,20 @@ def _comparisons(experiment: Experiment, summary: Summary) -> Comparisons:
     return comparisons
 
 
+def _metrics(summary: Summary, group: str) -> Metrics:
+    return summary.propensities[group].metrics if summary.propensities else summary.groups[group].metrics
+
+
 def _comparison(metric: Metric, control: Metrics, treatment: Metrics) -> Comparison:
+    if metric.name not in control:
+        return Comparison(
+            role=metric.role,
+            direction=metric.direction,
+            control=None,
+            treatment=None,
+            adjustment=_ADJUSTMENTS[metric.role][0],
+            reason="no inverse-propensity estimate of such a metric, and a bandit's plain means are biased",
+        )
     baseline, value = control[metric.name], treatment[metric.name]
     compared = compare(baseline, value)
     comparison = Comparison(

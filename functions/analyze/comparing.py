@@ -6,6 +6,7 @@ from typing import Literal
 from engine.summary import Statistics
 from results import ConversionValue, EffectSize, MeanValue
 from stats.difference import Difference, Undefined
+from stats.inverse_propensity import PropensityMoments, hajek_difference, hajek_mean
 from stats.means import Moments, cohens_d, mean_interval, welch
 from stats.proportions import Proportion, cohens_h, compare_proportions, unpooled_standard_error, wilson
 from stats.relative import Estimate, relative_difference
@@ -22,8 +23,10 @@ class Compared:
     effect_size: EffectSize | None
 
 
-def compare(control: Statistics, treatment: Statistics) -> Compared:
+def compare(control: Statistics | PropensityMoments, treatment: Statistics | PropensityMoments) -> Compared:
     """Compare two groups on a metric of the same kind in both."""
+    if isinstance(control, PropensityMoments) and isinstance(treatment, PropensityMoments):
+        return _compare_weighted(control, treatment)
     if isinstance(control, Proportion) and isinstance(treatment, Proportion):
         return _compare_proportions(control, treatment)
     if isinstance(control, Moments) and isinstance(treatment, Moments):
@@ -31,10 +34,12 @@ def compare(control: Statistics, treatment: Statistics) -> Compared:
     raise TypeError("a metric is of the same kind in every group")
 
 
-def value_of(statistics: Statistics) -> float | None:
-    """A group's rate or mean, None without units."""
+def value_of(statistics: Statistics | PropensityMoments) -> float | None:
+    """A group's rate or mean, None without units; of weighted units Hájek's."""
     if statistics.n == 0:
         return None
+    if isinstance(statistics, PropensityMoments):
+        return statistics.total / statistics.inverse
     return statistics.rate if isinstance(statistics, Proportion) else statistics.mean
 
 
@@ -67,6 +72,23 @@ def _compare_proportions(control: Proportion, treatment: Proportion) -> Compared
         ),
         confidence_sequence(absolute.estimate, unpooled_standard_error(control, treatment), control.n + treatment.n),
         _effect_size("Cohen's h", cohens_h(control, treatment)),
+    )
+
+
+def _compare_weighted(control: PropensityMoments, treatment: PropensityMoments) -> Compared:
+    absolute = hajek_difference(control, treatment)
+    baseline, value = hajek_mean(control), hajek_mean(treatment)
+    if isinstance(absolute, Undefined) or isinstance(baseline, Undefined) or isinstance(value, Undefined):
+        return Compared(absolute, absolute, absolute, None)
+    return Compared(
+        absolute,
+        # Variances of one unit, as the delta method takes them.
+        relative_difference(
+            Estimate(baseline.estimate, baseline.variance * control.n, control.n),
+            Estimate(value.estimate, value.variance * treatment.n, treatment.n),
+        ),
+        confidence_sequence(absolute.estimate, absolute.standard_error or 0.0, control.n + treatment.n),
+        None,
     )
 
 
