@@ -52,12 +52,24 @@ def test_experiments_come_from_a_file(environment: dict[str, str], tmp_path: Pat
     file = tmp_path / "experiments.json"
     groups = [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]
     file.write_text(json.dumps([{"name": "from_a_file", "groups": groups, "metrics": ["click_rate"]}]))
-    assert run(environment, "experiment", "apply", "-f", str(file)).output == "from_a_file: created\n"
-    assert run(environment, "experiment", "apply", "-f", str(file)).output == "from_a_file: exists already\n"
+    apply = ("experiment", "apply", "-f", str(file))
+    assert run(environment, *apply, "--dry-run").output == "+ from_a_file: created\ndry run: 1 created\n"
+    assert run(environment, "experiment", "show", "from_a_file").exit_code == 1
+    assert run(environment, *apply).output == "+ from_a_file: created\nwritten: 1 created\n"
+    assert run(environment, *apply).output == "= from_a_file: unchanged\nnothing to write: 1 unchanged\n"
     assert run(environment, "experiment", "start", "from_a_file").output == "from_a_file: running\n"
     again = run(environment, "experiment", "start", "from_a_file")
     assert again.exit_code == 1
     assert "409" in again.output
+    file.write_text(json.dumps({"name": "from_a_file", "groups": groups, "metrics": ["click_rate"], "salt": "s"}))
+    refused = run(environment, *apply)
+    assert refused.exit_code == 1
+    assert refused.output.startswith("! from_a_file: refused: salt: changing this while the experiment is running")
+    assert refused.output.endswith("bakeoff: nothing was written: 1 refused\n")
+    forced = run(environment, *apply, "--new-version", "--yes")
+    assert forced.output == '~ from_a_file: changed\n    salt: "from_a_file" -> "s"\nwritten: 1 changed\n'
+    assert run(environment, "experiment", "pause", "from_a_file").output == "from_a_file: paused\n"
+    assert run(environment, "experiment", "resume", "from_a_file").output == "from_a_file: running\n"
     report = run(environment, "report", "from_a_file")
     assert report.exit_code == 0, report.output
     assert "from_a_file: click_rate" in report.output
@@ -66,6 +78,41 @@ def test_experiments_come_from_a_file(environment: dict[str, str], tmp_path: Pat
     listed = json.loads(run(environment, "experiment", "list", "--json").output)
     assert {"from_a_file": "stopped"}.items() <= {each["name"]: each["status"] for each in listed}.items()
     assert "from_a_file" in run(environment | {"COLUMNS": "200"}, "experiment", "list").output
+
+
+def test_somebody_at_a_terminal_is_asked_before_anything_is_written(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bakeoff.commands.experiments._at_a_terminal", lambda: True)
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps({"name": "asked", "groups": [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]}))
+    apply = ["experiment", "apply", "-f", str(file)]
+    declined = CliRunner().invoke(app, apply, env=environment, input="n\n")
+    assert declined.exit_code == 1
+    assert "Write this? [y/N]: n" in declined.output
+    assert run(environment, "experiment", "show", "asked").exit_code == 1
+    accepted = CliRunner().invoke(app, apply, env=environment, input="y\n")
+    assert accepted.output.endswith("written: 1 created\n")
+
+
+def test_an_experiment_is_shown_with_its_history_and_completed(environment: dict[str, str], tmp_path: Path) -> None:
+    file, groups = tmp_path / "one.json", [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]
+    (tmp_path / "users.txt").write_text("".join(f"user-{n}\n" for n in range(1_200)))
+    file.write_text(json.dumps({"name": "listed", "groups": groups, "target_users_file": "users.txt"}))
+    assert run(environment, "experiment", "apply", "-f", str(file)).output.endswith("written: 1 created\n")
+    shown = json.loads(run(environment, "experiment", "show", "listed").output)
+    assert (shown["target_users"], shown["target_user_list"]["count"]) == (None, 1_200)
+    run(environment, "experiment", "start", "listed")
+    assert run(environment, "experiment", "complete", "listed").output == "listed: completed\n"
+    lines = run(environment, "experiment", "history", "listed").output.splitlines()
+    assert [line.split("  ")[1:3] for line in lines if not line.startswith("    ")] == [
+        ["anonymous", "create"],
+        ["anonymous", "start"],
+        ["anonymous", "complete"],
+    ]
+    assert lines[-1] == '    status: "running" -> "completed"'
+    entries = json.loads(run(environment, "experiment", "history", "listed", "--json").output)
+    assert [entry["version"] for entry in entries] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """`bakeoff experiment`: experiments from files, and their life."""
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,20 +12,57 @@ from rich.table import Table
 
 from bakeoff.api import Api
 from bakeoff.commands.failures import failures_in_words
-from bakeoff.experiment_files import apply_experiments, read_experiments
+from bakeoff.errors import UsageError
+from bakeoff.experiment_files import apply_experiments, plan_experiments, read_experiments, with_target_users
+from bakeoff.plan_text import history_lines, plan_lines, plan_summary
+from bakeoff_core.experiments.model import TargetUserList
+from bakeoff_core.stores.target_users import TargetUserLists
 
-app = typer.Typer(no_args_is_help=True, help="Create, list, start and stop experiments.")
+app = typer.Typer(no_args_is_help=True, help="Apply files of experiments, and move experiments through their life.")
 Name = Annotated[str, typer.Argument(help="The experiment.")]
 
 
 @app.command()
 def apply(
     file: Annotated[Path, typer.Option("--file", "-f", help="A JSON file with one experiment or a list of them.")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and write nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before writing.")] = False,
+    new_version: Annotated[
+        bool,
+        typer.Option("--new-version", help="Let changes that move users between groups start a new version."),
+    ] = False,
 ) -> None:
-    """Create the experiments of a file that do not exist yet; those that do are left as they are."""
+    """Make the experiments of a file be as it says: show what would be done, ask, and do it.
+
+    At a terminal it asks before it writes, unless --yes is given; in a script it writes at once. If one
+    experiment is refused, none is written.
+    """
     with failures_in_words(), Api.from_environment() as api:
-        for name, created in apply_experiments(api, read_experiments(file)):
-            typer.echo(f"{name}: {'created' if created else 'exists already'}")
+        experiments = [with_target_users(each, file.parent, _keep_list) for each in read_experiments(file)]
+        planned = plan_experiments(api, experiments, new_version=new_version)
+        for line in plan_lines(planned):
+            typer.echo(line)
+        counts = plan_summary(planned)
+        if any(each["action"] == "refused" for each in planned):
+            raise UsageError(f"nothing was written: {counts}")
+        if dry_run or all(each["action"] == "unchanged" for each in planned):
+            typer.echo(f"{'dry run' if dry_run else 'nothing to write'}: {counts}")
+            return
+        if not yes and _at_a_terminal():
+            typer.confirm("Write this?", abort=True)
+        apply_experiments(api, experiments, new_version=new_version)
+    typer.echo(f"written: {counts}")
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _keep_list(units: Sequence[str]) -> TargetUserList:
+    from bakeoff.stack import Stack  # noqa: PLC0415 - loads the AWS SDK
+
+    return TargetUserLists(Stack.from_environment().objects).keep(units)
 
 
 @app.command("list")
@@ -38,9 +77,43 @@ def list_(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")
 
 
 @app.command()
+def show(name: Name) -> None:
+    """Print an experiment as JSON."""
+    with failures_in_words(), Api.from_environment() as api:
+        typer.echo(json.dumps(api.get(f"/ab_test/experiments/{name}"), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def history(name: Name, *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Print who changed what of an experiment, and when."""
+    with failures_in_words(), Api.from_environment() as api:
+        entries = api.get(f"/ab_test/experiments/{name}/history")
+    for line in [json.dumps(entries, indent=2, ensure_ascii=False)] if as_json else history_lines(entries):
+        typer.echo(line)
+
+
+@app.command()
 def start(name: Name) -> None:
     """Start an experiment."""
     _move(name, "start")
+
+
+@app.command()
+def pause(name: Name) -> None:
+    """Let a running experiment assign nobody until it is resumed."""
+    _move(name, "pause")
+
+
+@app.command()
+def resume(name: Name) -> None:
+    """Let a paused experiment go on."""
+    _move(name, "resume")
+
+
+@app.command()
+def complete(name: Name) -> None:
+    """End an experiment that has run its course."""
+    _move(name, "complete")
 
 
 @app.command()

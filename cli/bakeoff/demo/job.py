@@ -91,8 +91,7 @@ def publish_models(folder: Path, stack: Stack) -> None:
 def start_experiments(api: Api, job: Job) -> None:
     """Create the example experiments and the logged ones, let everybody into the first, and start them."""
     logged = [logged_experiment(campaign) for campaign in job.campaigns]
-    for _ in apply_experiments(api, [*read_experiments(job.examples / "experiments.json"), *logged]):
-        pass
+    apply_experiments(api, [*read_experiments(job.examples / "experiments.json"), *logged])
     path = f"/ab_test/experiments/{EXPERIMENT}"
     api.put(path, api.get(path) | {"sample_rate": 1.0})
     for name in (EXPERIMENT, *(experiment["name"] for experiment in logged)):
