@@ -13,8 +13,9 @@ import duckdb
 from bakeoff_core.events.model import EXPOSURE_TYPES, PREDICTION
 from bakeoff_core.experiments.metrics import Metric
 from bakeoff_core.experiments.model import Experiment
+from bakeoff_core.lake.database import Format, define_tie_break, show_lines
+from bakeoff_core.lake.files import EventFiles, Fetched
 from bakeoff_core.stores.objects import ObjectStore
-from engine.event_files import EventFiles, Fetched
 from engine.summary import DataQuality, Day, GroupSummary, Propensities, Statistics, Summary
 from stats.inverse_propensity import PropensityMoments
 from stats.means import Moments
@@ -105,16 +106,23 @@ class _Pass:
     def load(self, fetched: Fetched, as_of: datetime | None) -> None:
         """Fill the table of events, each once."""
         self._unreadable_objects = fetched.unreadable
+        define_tie_break(self._connection)
         self._run("create_events")
-        if fetched.paths:
-            self._run(
-                "load_events",
-                files=[str(path) for path in fetched.paths],
-                experiment=self._experiment.name,
-                pointers=[_pointer(field) for field in self._fields],
-            )
+        sources: tuple[tuple[Format, tuple[Path, ...]], ...] = (
+            ("delivered", fetched.delivered),
+            ("compacted", fetched.compacted),
+        )
+        for form, files in sources:
+            if files:
+                show_lines(self._connection, form, files)
+                self._run(
+                    "load_events",
+                    experiment=self._experiment.name,
+                    pointers=[_pointer(field) for field in self._fields],
+                )
         self._unreadable_lines = self._rows("delete_unreadable")[0][0]
-        self._duplicates = self._rows("delete_duplicates")[0][0]
+        compacted_away = self._rows("repeated_arrivals")[0][0]
+        self._duplicates = compacted_away + self._rows("delete_duplicates")[0][0]
         if as_of is not None:
             self._run("delete_later", as_of=_utc(as_of))
 

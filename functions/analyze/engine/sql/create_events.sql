@@ -15,5 +15,7 @@ CREATE TEMP TABLE events (
     forced BOOLEAN,
     propensity DOUBLE,
     weights JSON,
-    field_values DOUBLE[]
+    field_values DOUBLE[],
+    arrivals BIGINT,
+    tie_break UBIGINT
 )

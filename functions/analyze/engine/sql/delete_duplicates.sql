@@ -11,5 +11,5 @@ WHERE rowid IN (
     SELECT e.rowid
     FROM events AS e
     SEMI JOIN suspects AS s ON s.hashed = hash(e.event_id)
-    QUALIFY row_number() OVER (PARTITION BY e.event_id ORDER BY e.received_at, e.happened_at, e.rowid) > 1
+    QUALIFY row_number() OVER (PARTITION BY e.event_id ORDER BY e.received_at, e.happened_at, e.tie_break, e.rowid) > 1
 )

@@ -1,6 +1,5 @@
--- All columns are read as text and cast one by one, so that a field of the wrong type costs its value and
--- not its line. A line that is no JSON object becomes a row of NULLs. Values beyond 1e50
--- would overflow once squared.
+-- Columns are cast one by one, so that a field of the wrong type costs its value and not its line. Values beyond
+-- 1e50 would overflow once squared.
 INSERT INTO events
 SELECT
     event_id,
@@ -22,23 +21,8 @@ SELECT
             WHEN json_type(v) IN ('BIGINT', 'UBIGINT', 'DOUBLE') AND abs(CAST(v AS DOUBLE)) <= 1e50
             THEN CAST(v AS DOUBLE)
         END
-    )
-FROM read_json(
-    $files,
-    format = 'newline_delimited',
-    ignore_errors = true,
-    columns = {
-        event_id: 'VARCHAR',
-        event_type: 'VARCHAR',
-        user_id: 'VARCHAR',
-        "timestamp": 'VARCHAR',
-        received_at: 'VARCHAR',
-        event_value: 'VARCHAR',
-        experiment_name: 'VARCHAR',
-        group_name: 'VARCHAR',
-        config_version: 'VARCHAR',
-        propensity: 'VARCHAR',
-        metadata: 'JSON'
-    }
-)
+    ),
+    arrivals,
+    tie_break(event_type, user_id, experiment_name, group_name, config_version, event_value, metadata)
+FROM lines
 WHERE experiment_name IS NULL OR experiment_name = $experiment

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff_core.events.model import EXPOSURE_TYPES, Event
+from bakeoff_core.lake.files import EventFiles
 from bakeoff_core.stores.objects import InMemoryObjectStore
 from engine.duckdb_engine import DuckDBEngine
-from engine.event_files import EventFiles
 from engine.summary import Summary
 from stats.means import Moments
 from stats.proportions import Proportion

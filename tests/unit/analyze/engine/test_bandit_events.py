@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from bakeoff_core.experiments.model import Experiment
+from bakeoff_core.lake.files import EventFiles
 from bakeoff_core.stores.objects import InMemoryObjectStore
 from engine.duckdb_engine import DuckDBEngine
-from engine.event_files import EventFiles
 from stats.inverse_propensity import PropensityMoments
 from stats.thompson import ArmCounts
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bakeoff_core.lake.files import EventFiles
 from bakeoff_core.stores.objects import InMemoryObjectStore
-from engine.event_files import EventFiles
 
 
 class CountingStore(InMemoryObjectStore):
@@ -29,8 +29,8 @@ def test_objects_from_before_the_start_are_left_alone(tmp_path: Path) -> None:
         store.put(key, gzip.compress(key.encode()), "application/gzip")
     files = EventFiles(store, tmp_path)
     fetched = files.since(datetime(2026, 1, 10, tzinfo=UTC))
-    assert [gzip.decompress(path.read_bytes()).decode() for path in fetched.paths] == keys[1:]
-    assert len(files.since(None).paths) == 3
+    assert [gzip.decompress(path.read_bytes()).decode() for path in fetched.delivered] == keys[1:]
+    assert len(files.since(None).delivered) == 3
     assert sorted(store.downloads) == sorted(keys)
 
 
@@ -49,4 +49,4 @@ def test_a_damaged_object_is_named(tmp_path: Path, name: str) -> None:
     store.put("events/good.ndjson.gz", body, "application/gzip")
     fetched = EventFiles(store, tmp_path).since(None)
     assert fetched.unreadable == ("events/bad.ndjson.gz",)
-    assert [path.read_bytes() for path in fetched.paths] == [body]
+    assert [path.read_bytes() for path in fetched.delivered] == [body]

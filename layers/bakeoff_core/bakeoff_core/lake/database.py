@@ -1,0 +1,111 @@
+"""DuckDB over local files of events: opened within bounds, and shown every file as the same lines."""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import duckdb
+
+from bakeoff_core.clock import rfc3339
+
+_SQL = Path(__file__).parent / "sql"
+_COVERAGE = "bakeoff"
+
+Format = Literal["delivered", "compacted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a Parquet object stands for.
+
+    Attributes:
+        objects: The names, without their partition, of the delivered objects whose lines it holds.
+        written_at: When it was written.
+    """
+
+    objects: frozenset[str]
+    written_at: datetime
+
+    def to_text(self) -> str:
+        """Write it into the file's own metadata."""
+        return json.dumps({"objects": sorted(self.objects), "written_at": rfc3339(self.written_at)})
+
+
+@contextmanager
+def database(*, memory_limit_mb: int, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an empty database that spills to disk above its memory limit and fetches nothing from anywhere.
+
+    Args:
+        memory_limit_mb: What DuckDB may use; 128 MB is too little for it.
+        threads: How many threads it uses.
+    """
+    with TemporaryDirectory() as folder:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{memory_limit_mb}MB",
+            "threads": threads,
+            "temp_directory": folder,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "preserve_insertion_order": False,
+        }
+        # Tables in a file leave the memory to the work on them.
+        with duckdb.connect(f"{folder}/events.duckdb", config=config) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            define_tie_break(connection)
+            yield connection
+
+
+def define_tie_break(connection: duckdb.DuckDBPyConnection) -> None:
+    """Define `tie_break`, by which compaction and analysis choose the same among arrivals at one time."""
+    connection.execute(statement("tie_break"))
+
+
+def show_lines(connection: duckdb.DuckDBPyConnection, form: Format, files: Iterable[Path]) -> None:
+    """Make `lines` a view of files.
+
+    Args:
+        connection: A database in the time zone UTC.
+        form: What kind of files they are.
+        files: One file or more.
+    """
+    connection.execute(statement(f"{form}_lines", files=[str(file) for file in files]))
+
+
+def read_coverage(file: Path) -> Coverage | None:
+    """Read what a Parquet file stands for, or None where it is damaged or not of compaction's making."""
+    with duckdb.connect() as connection:
+        try:
+            found = connection.execute("SELECT key, value FROM parquet_kv_metadata(?)", [str(file)]).fetchall()
+            document = json.loads(dict(found)[_COVERAGE.encode()])
+        except (duckdb.Error, KeyError, ValueError):
+            return None
+    return Coverage(frozenset(document["objects"]), datetime.fromisoformat(document["written_at"]))
+
+
+def statement(name: str, **values: str | list[str]) -> str:
+    """Read a statement and put text literals into it, for the places where DuckDB takes no parameters.
+
+    Args:
+        name: The statement's file.
+        values: By name: a text, or a list of texts.
+    """
+    literals = {
+        key: _literal(value) if isinstance(value, str) else f"[{', '.join(map(_literal, value))}]"
+        for key, value in values.items()
+    }
+    return _text(name).format(**literals) if literals else _text(name)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+@cache
+def _text(name: str) -> str:
+    return (_SQL / f"{name}.sql").read_text()

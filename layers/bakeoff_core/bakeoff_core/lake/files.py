@@ -1,0 +1,125 @@
+"""The event objects, fetched into local files."""
+
+import gzip
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bakeoff_core.lake.database import Coverage, read_coverage
+from bakeoff_core.lake.keys import COMPACTED, DELIVERED, partition, partition_of
+from bakeoff_core.stores.objects import ObjectNotFound, ObjectStore
+
+_SKEW = timedelta(hours=1)  # by how much a sender's clock may run ahead of the arrival time in the key
+_DOWNLOADS_AT_ONCE = 8
+_CHUNK_BYTES = 1024**2
+_LOOKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Event objects on the local disk.
+
+    Attributes:
+        delivered: NDJSON files that can be read.
+        compacted: Parquet files that can be read; none holds what a delivered file holds.
+        unreadable: Keys of the objects that are damaged.
+    """
+
+    delivered: tuple[Path, ...]
+    compacted: tuple[Path, ...]
+    unreadable: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    intact: bool
+    coverage: Coverage | None = None
+
+
+class EventFiles:
+    """Event objects in a folder, each fetched once, however many experiments read it.
+
+    Args:
+        objects: The store of the event bucket.
+        folder: An existing folder for the files; the caller removes it.
+    """
+
+    def __init__(self, objects: ObjectStore, folder: Path) -> None:
+        self._objects = objects
+        self._folder = folder
+        self._files: dict[str, _File] = {}
+
+    def since(self, start: datetime | None, end: datetime | None = None) -> Fetched:
+        """Fetch the objects that can hold events of this time or later; all of them without a time.
+
+        An object's key says when its events arrived, which is never before they happened. Of an hour
+        that was compacted its Parquet object is taken, and beside it the objects which that does not cover:
+        so it does not matter whether compaction has written one, has deleted the others, or was stopped in between.
+
+        Args:
+            start: The earliest time of interest.
+            end: Objects of later arrival than the hour of this moment are left out.
+        """
+        for _ in range(_LOOKS):
+            try:
+                return self._since(start, end)
+            except ObjectNotFound:  # compacted and deleted since it was listed
+                continue
+        return self._since(start, end)
+
+    def _since(self, start: datetime | None, end: datetime | None) -> Fetched:
+        # In this order: what is deleted between the two lists stands in an object of the second.
+        delivered = self._keys(DELIVERED, start, end)
+        compacted = self._keys(COMPACTED, start, end)
+        self._fetch_all(compacted)
+        covered = {
+            f"{DELIVERED}{partition_of(key)}{name}"
+            for key in compacted
+            if (coverage := self._files[key].coverage) is not None
+            for name in coverage.objects
+        }
+        left = [key for key in delivered if key not in covered]
+        self._fetch_all(left)
+        return Fetched(
+            delivered=tuple(self._files[key].path for key in left if self._files[key].intact),
+            compacted=tuple(self._files[key].path for key in compacted if self._files[key].intact),
+            unreadable=tuple(key for key in (*left, *compacted) if not self._files[key].intact),
+        )
+
+    def _keys(self, prefix: str, start: datetime | None, end: datetime | None) -> list[str]:
+        after = f"{prefix}{partition(start - _SKEW).removesuffix('/')}" if start is not None else ""
+        last = f"{prefix}{partition(end)}\uffff" if end is not None else "\uffff"
+        return [key for key in self._objects.list(prefix, after) if not key.endswith("/") and key < last]
+
+    def _fetch_all(self, keys: Sequence[str]) -> None:
+        missing = [key for key in keys if key not in self._files]
+        targets = [self._target(index, key) for index, key in enumerate(missing, start=len(self._files))]
+        with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
+            self._files.update(zip(missing, pool.map(self._fetch, missing, targets), strict=True))
+
+    def _target(self, index: int, key: str) -> Path:
+        if key.startswith(COMPACTED):
+            return self._folder / f"{index:08}.parquet"
+        return self._folder / f"{index:08}.ndjson{'.gz' if key.endswith('.gz') else ''}"
+
+    def _fetch(self, key: str, target: Path) -> _File:
+        self._objects.download(key, target)
+        if target.suffix == ".parquet":
+            coverage = read_coverage(target)
+            return _File(target, coverage is not None, coverage)
+        return _File(target, target.suffix != ".gz" or is_intact(target))
+
+
+def is_intact(path: Path) -> bool:
+    """Read a gzip file from end to end, which DuckDB does without looking at its checksum."""
+    try:
+        with gzip.open(path) as file:
+            while file.read(_CHUNK_BYTES):
+                pass
+    except (OSError, EOFError, zlib.error):
+        return False
+    return path.stat().st_size > 0
