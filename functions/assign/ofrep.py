@@ -141,6 +141,8 @@ def _reason(assignment: Assignment) -> str:
 def _code(error: Exception) -> ErrorCode:
     if isinstance(error, EvaluationError):
         return error.code
+    if isinstance(error, InvalidInput):
+        return "PARSE_ERROR"
     return "FLAG_NOT_FOUND" if isinstance(error, NotFound) else "GENERAL"
 
 
