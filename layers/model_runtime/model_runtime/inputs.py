@@ -1,31 +1,17 @@
 """Checked rows to the tensors that a model takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from model_runtime.arrays import Shape, written
 from model_runtime.errors import ModelRefused
-from model_runtime.metadata import Feature, InputSchema
 from model_runtime.rows import Limits, Row
-
-_DTYPES: Mapping[str, np.dtype[Any]] = {
-    "tensor(float16)": np.dtype(np.float16),
-    "tensor(float)": np.dtype(np.float32),
-    "tensor(double)": np.dtype(np.float64),
-    "tensor(int8)": np.dtype(np.int8),
-    "tensor(int16)": np.dtype(np.int16),
-    "tensor(int32)": np.dtype(np.int32),
-    "tensor(int64)": np.dtype(np.int64),
-    "tensor(uint8)": np.dtype(np.uint8),
-    "tensor(uint16)": np.dtype(np.uint16),
-    "tensor(uint32)": np.dtype(np.uint32),
-    "tensor(uint64)": np.dtype(np.uint64),
-    "tensor(bool)": np.dtype(np.bool_),
-    "tensor(string)": np.dtype(np.object_),
-}
+from model_runtime.schema import Feature, InputSchema
+from model_runtime.tensors import DTYPES, Argument, fixed_shape
 
 # numpy's kinds of element type that hold a feature of that type without changing what it means.
 _KINDS = {"str": "O", "float": "f", "int": "iuf", "bool": "biuf"}
@@ -33,92 +19,159 @@ _KINDS = {"str": "O", "float": "f", "int": "iuf", "bool": "biuf"}
 _MATRIX_RANK = 2
 
 
-class Argument(Protocol):
-    """An input or output as the runtime describes it."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the graph."""
-        ...
-
-    @property
-    def type(self) -> str:
-        """Its type, such as `tensor(float)`."""
-        ...
-
-    @property
-    def shape(self) -> Sequence[int | str | None]:
-        """Its dimensions; a number where one is fixed."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One of the model's inputs, and which features fill it."""
+    """One of the model's inputs, and which features fill it.
+
+    Attributes:
+        name: Its name in the graph.
+        dtype: The type of its elements.
+        columns: The positions of its features.
+        shape: The dimensions of one row's part; empty for a single value, as of a column.
+        rank: How many dimensions the input has.
+        batch_axis: Which of them counts the rows; None where all rows of a run share the tensor.
+        batch_size: The number of rows where the model's graph fixes it.
+    """
 
     name: str
     dtype: np.dtype[Any]
-    rank: int
     columns: tuple[int, ...]
+    shape: Shape
+    rank: int
+    batch_axis: int | None
+    batch_size: int | None
 
     def of(self, rows: Sequence[Row]) -> npt.NDArray[Any]:
-        """Make the tensor of some rows: [rows, columns], or [rows] where the model takes a vector."""
+        """Make the tensor of some rows, all of which have its shared values and equally long arrays."""
+        column = self.columns[0]
+        if self.batch_axis is None:
+            return np.asarray(rows[0][column]).astype(self.dtype)
+        if self.shape:
+            return np.stack([row[column] for row in rows], axis=self.batch_axis).astype(self.dtype, copy=False)
         if self.rank == 1:
-            (column,) = self.columns
             return np.array([row[column] for row in rows], dtype=self.dtype)
         return np.array([[row[column] for column in self.columns] for row in rows], dtype=self.dtype)
 
+    def kind_of(self, row: Row) -> object:
+        """What rows must have in common to share a run, as far as this input goes."""
+        value = row[self.columns[0]]
+        if self.batch_axis is None:
+            if isinstance(value, np.ndarray):
+                return value.shape, tuple(value.flat) if value.dtype.kind == "O" else value.tobytes()
+            return value
+        return value.shape if isinstance(value, np.ndarray) else ()
+
 
 def bind_inputs(schema: InputSchema, arguments: Sequence[Argument]) -> tuple[Tensor, ...]:
-    """Match a schema with a model that has one input per feature, by name, or a single one for all, in order.
+    """Match a schema with a model's inputs.
+
+    A feature fills the input that it names, else the one of its own name, else the model's only one. An
+    input takes one feature, of any shape, or a row's single values side by side.
 
     Raises:
         ModelRefused: The model's inputs do not fit the schema.
     """
     by_name = {argument.name: argument for argument in arguments}
-    features = schema.features
-    if by_name.keys() == {feature.name for feature in features}:
-        return tuple(_tensor(by_name[feature.name], features, (index,)) for index, feature in enumerate(features))
-    if len(arguments) == 1:
-        return (_tensor(arguments[0], features, tuple(range(len(features)))),)
-    raise ModelRefused(
-        f"the model has the inputs {', '.join(sorted(by_name))}, which are not the features "
-        f"{', '.join(sorted(feature.name for feature in features))}"
-    )
+    columns: dict[str, list[int]] = {name: [] for name in by_name}
+    for index, feature in enumerate(schema.features):
+        name = feature.input or (feature.name if feature.name in by_name else None)
+        if name is None and len(by_name) == 1:
+            (name,) = by_name
+        if name not in columns:
+            raise _no_match(by_name, schema)
+        columns[name].append(index)
+    if not all(columns.values()):
+        raise _no_match(by_name, schema)
+    return tuple(_tensor(by_name[name], schema.features, tuple(indexes)) for name, indexes in columns.items())
+
+
+def batch_size_of(tensors: Sequence[Tensor]) -> int | None:
+    """Find the number of rows that a run must have, or None where it may have any.
+
+    Raises:
+        ModelRefused: Two inputs fix different numbers.
+    """
+    sizes = {tensor.batch_size for tensor in tensors if tensor.batch_size is not None}
+    if len(sizes) > 1:
+        raise ModelRefused(f"the model's inputs have different fixed batch sizes: {', '.join(map(str, sorted(sizes)))}")
+    return sizes.pop() if sizes else None
 
 
 def limits_of(schema: InputSchema, tensors: Sequence[Tensor]) -> Limits:
     """Say between which bounds each numeric feature fits its tensor."""
     limits: dict[str, tuple[float, float]] = {}
-    for tensor in tensors:
-        for column in tensor.columns:
-            feature = schema.features[column]
-            if tensor.dtype.kind in "iu":
-                integers = np.iinfo(tensor.dtype)
-                limits[feature.name] = (int(integers.min), int(integers.max))
-            elif tensor.dtype.kind == "f":
-                reals = np.finfo(tensor.dtype)
-                limits[feature.name] = (float(reals.min), float(reals.max))
-    return limits
+    for tensor, feature in _pairs(schema, tensors):
+        if tensor.dtype.kind in "iu":
+            integers = np.iinfo(tensor.dtype)
+            limits[feature.name] = (int(integers.min), int(integers.max))
+        elif tensor.dtype.kind == "f":
+            reals = np.finfo(tensor.dtype)
+            limits[feature.name] = (float(reals.min), float(reals.max))
+    # A Boolean fits any number's tensor, and is no number itself.
+    return {
+        feature.name: limits[feature.name]
+        for feature in schema.features
+        if feature.name in limits and feature.type in {"int", "float"}
+    }
+
+
+def shapes_of(schema: InputSchema, tensors: Sequence[Tensor]) -> Mapping[str, Shape]:
+    """Say which dimensions the inputs ask of the features that are arrays."""
+    return {feature.name: tensor.shape for tensor, feature in _pairs(schema, tensors) if feature.shape}
+
+
+def _pairs(schema: InputSchema, tensors: Sequence[Tensor]) -> Iterator[tuple[Tensor, Feature]]:
+    return ((tensor, schema.features[column]) for tensor in tensors for column in tensor.columns)
+
+
+def _no_match(arguments: Mapping[str, Argument], schema: InputSchema) -> ModelRefused:
+    return ModelRefused(
+        f"the model has the inputs {', '.join(sorted(arguments))}, which are not the features "
+        f"{', '.join(sorted(feature.input or feature.name for feature in schema.features))}"
+    )
 
 
 def _tensor(argument: Argument, features: Sequence[Feature], columns: tuple[int, ...]) -> Tensor:
-    dtype = _DTYPES.get(argument.type)
+    dtype = DTYPES.get(argument.type)
     if dtype is None:
         raise ModelRefused(f"input {argument.name} is a {argument.type}, which no feature can fill")
     for feature in (features[column] for column in columns):
         if dtype.kind not in _KINDS[feature.type]:
             raise ModelRefused(f"feature {feature.name} is of type {feature.type}, but its input is a {argument.type}")
-    return Tensor(argument.name, dtype, _rank(argument, len(columns)), columns)
+    lengths = fixed_shape(argument)
+    if len(columns) > 1:
+        return _matrix(argument, dtype, features, columns)
+    feature = features[columns[0]]
+    if len(lengths) == _MATRIX_RANK and not feature.shape and lengths[1] in {None, 1}:
+        return Tensor(argument.name, dtype, columns, (), _MATRIX_RANK, 0, lengths[0])
+    if len(lengths) == len(feature.shape):
+        shape = _narrowed(feature, lengths, argument)
+        return Tensor(argument.name, dtype, columns, shape, len(lengths), None, None)
+    if len(lengths) == len(feature.shape) + 1:
+        axis = feature.batch_axis
+        shape = _narrowed(feature, lengths[:axis] + lengths[axis + 1 :], argument)
+        return Tensor(argument.name, dtype, columns, shape, len(lengths), axis, lengths[axis])
+    raise _misfit(argument, f"feature {feature.name} has the shape {written(feature.shape)}")
 
 
-def _rank(argument: Argument, width: int) -> int:
-    shape = list(argument.shape)
-    if shape and isinstance(shape[0], int):
-        raise ModelRefused(f"input {argument.name} has a fixed batch size of {shape[0]}: export it with a dynamic one")
-    fits = (len(shape) == 1 and width == 1) or (
-        len(shape) == _MATRIX_RANK and (not isinstance(shape[1], int) or shape[1] == width)
+def _matrix(argument: Argument, dtype: np.dtype[Any], features: Sequence[Feature], columns: tuple[int, ...]) -> Tensor:
+    lengths = fixed_shape(argument)
+    arrays = [features[column].name for column in columns if features[column].shape]
+    if arrays:
+        raise ModelRefused(f"input {argument.name} takes several features, and {arrays[0]} is an array")
+    if len(lengths) != _MATRIX_RANK or lengths[1] not in {None, len(columns)}:
+        raise _misfit(argument, f"there are {len(columns)} features for it")
+    return Tensor(argument.name, dtype, columns, (), _MATRIX_RANK, 0, lengths[0])
+
+
+def _narrowed(feature: Feature, lengths: Sequence[int | None], argument: Argument) -> Shape:
+    narrowed = tuple(
+        wanted if length is None else length for length, wanted in zip(lengths, feature.shape, strict=True)
     )
-    if not fits:
-        raise ModelRefused(f"input {argument.name} has the shape {shape}, but there are {width} features for it")
-    return len(shape)
+    if any(wanted not in {None, length} for wanted, length in zip(feature.shape, narrowed, strict=True)):
+        raise _misfit(argument, f"feature {feature.name} has the shape {written(feature.shape)}")
+    return narrowed
+
+
+def _misfit(argument: Argument, why: str) -> ModelRefused:
+    return ModelRefused(f"input {argument.name} has the shape {list(argument.shape)}, but {why}")

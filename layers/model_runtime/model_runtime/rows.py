@@ -1,56 +1,87 @@
 """Rows of named or ordered features, checked by the model's schema."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from threading import Lock
+from typing import Literal, TypeAlias
 
+from model_runtime.arrays import Shape
 from model_runtime.errors import FeatureError, InvalidFeatures
-from model_runtime.metadata import Feature, InputSchema
-from model_runtime.values import Value, read_value, shown
+from model_runtime.features import FeatureReader, FeatureValue, Interval
+from model_runtime.schema import InputSchema
+from model_runtime.values import shown
 
-Limits = Mapping[str, tuple[float, float]]
+_NAMES_SHOWN = 20
+
+Limits = Mapping[str, Interval]
 """The least and the greatest number that a feature's tensor holds."""
 
-Row = list[Value]
+Row = list[FeatureValue]
 """One value per feature, in the schema's order."""
+
+Usage: TypeAlias = dict[tuple[str, Literal["given", "missing", "wrong_type", "out_of_range"]], int]
+"""How often each feature was given as it should be, and how often it was not."""
 
 
 class RowReader:
-    """Reads rows against a schema.
+    """Reads rows against a schema, and counts which features they hold.
 
     Args:
         schema: The features, in the model's order.
         limits: Bounds of the numeric features, by name.
+        shapes: Dimensions that the model's inputs ask of features, by name.
     """
 
-    def __init__(self, schema: InputSchema, limits: Limits) -> None:
-        self._features = schema.features
-        self._names = tuple(feature.name for feature in schema.features)
+    def __init__(self, schema: InputSchema, limits: Limits, shapes: Mapping[str, Shape] | None = None) -> None:
+        features = schema.features
+        self._names = tuple(feature.name for feature in features)
         self._known = frozenset(self._names)
-        self._limits = limits
+        self._ignores_extra = schema.on_extra == "ignore"
+        self._readers = tuple(
+            FeatureReader(feature, limits.get(feature.name), (shapes or {}).get(feature.name)) for feature in features
+        )
+        self._only_array = len(features) == 1 and bool(features[0].shape)
+        self._rows = 0
+        self._lock = Lock()
 
     def read(self, data: object, loc: str) -> Row:
         """Order, complete and check one row.
 
         Args:
-            data: An object of named features, or an array in the schema's order. A feature that is
-                absent or null takes its default.
+            data: An object of named features, or an array in the schema's order. A model with a single
+                feature that is an array takes that array, too.
             loc: Where the row stands in the request, for messages.
 
         Returns:
             The values in the schema's order.
 
         Raises:
-            InvalidFeatures: Names every feature that is missing, unknown, of another type or out of range.
+            InvalidFeatures: Names every feature that is missing, unknown, of another type or out of range,
+                unless its declaration says what is to be done then.
         """
         named, errors = self._named(data, loc)
         row: Row = []
-        for feature in self._features:
+        for reader in self._readers:
             try:
-                row.append(self._read(feature, named.get(feature.name)))
+                row.append(reader.read(named.get(reader.name)))
             except ValueError as error:
-                errors.append(FeatureError(f"{loc}.{feature.name}", str(error)))
+                errors.append(FeatureError(f"{loc}.{reader.name}", str(error)))
+        with self._lock:
+            self._rows += 1
         if errors:
             raise InvalidFeatures(errors)
         return row
+
+    def take_usage(self) -> Usage:
+        """Say how the features were used since this was last asked."""
+        with self._lock:
+            rows, self._rows = self._rows, 0
+        usage: Usage = {}
+        for reader in self._readers:
+            troubles = reader.take_troubles()
+            usage[reader.name, "given"] = max(0, rows - sum(troubles.values()))
+            for trouble, times in troubles.items():
+                usage[reader.name, trouble] = times
+        return {key: times for key, times in usage.items() if times}
 
     def _named(self, data: object, loc: str) -> tuple[Mapping[str, object], list[FeatureError]]:
         if not isinstance(data, dict | list):
@@ -59,20 +90,17 @@ class RowReader:
         if not data:
             raise InvalidFeatures([FeatureError(loc, "must not be empty")])
         if isinstance(data, list):
-            if len(data) != len(self._names):
-                msg = f"must hold {len(self._names)} values ({', '.join(self._names)}), got {len(data)}"
-                raise InvalidFeatures([FeatureError(loc, msg)])
-            return dict(zip(self._names, data, strict=True)), []
+            return self._in_order(data, loc), []
+        if self._ignores_extra or self._known.issuperset(data):
+            return data, []
         unknown = [name for name in data if name not in self._known]
         return data, [FeatureError(f"{loc}.{name}", "is not a feature of the model") for name in unknown]
 
-    def _read(self, feature: Feature, given: object) -> Value:
-        if given is None:
-            if feature.default is None:
-                raise ValueError("is missing, and has no default")
-            return feature.default
-        value = read_value(feature.type, given)
-        limits = self._limits.get(feature.name)
-        if limits is not None and not isinstance(value, str) and not limits[0] <= value <= limits[1]:
-            raise ValueError(f"must lie between {limits[0]:g} and {limits[1]:g}, got {shown(value)}")
-        return value
+    def _in_order(self, data: Sequence[object], loc: str) -> Mapping[str, object]:
+        if self._only_array and not (len(data) == 1 and isinstance(data[0], list)):
+            return {self._names[0]: data}
+        if len(data) != len(self._names):
+            shown_names = ", ".join(self._names[:_NAMES_SHOWN]) + (", …" if len(self._names) > _NAMES_SHOWN else "")
+            msg = f"must hold {len(self._names)} values ({shown_names}), got {len(data)}"
+            raise InvalidFeatures([FeatureError(loc, msg)])
+        return dict(zip(self._names, data, strict=True))

@@ -1,4 +1,4 @@
-"""ONNX sessions, built for a function's share of the processor and kept within its memory."""
+"""ONNX sessions, built for a function's share of the processor."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -21,6 +21,13 @@ Value = TypeVar("Value")
 def threads_for(memory_mb: int) -> int:
     """Say how many vCPUs a Lambda function of that memory has, at least one."""
     return max(1, round(memory_mb / _MEMORY_MB_PER_VCPU))
+
+
+def new_run_options() -> Any:
+    """Make the options of one run; setting their `terminate` ends it at its next operator."""
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = _FATAL
+    return options
 
 
 def build_session(artefact: bytes, threads: int) -> Any:

@@ -98,6 +98,22 @@ def sigmoid() -> bytes:
     )
 
 
+def endless() -> bytes:
+    """y = x after a billion turns of a loop."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go_on"], ["still"]), helper.make_node("Sqrt", ["v"], ["w"])],
+        "turn",
+        [tensor("turn", TensorProto.INT64), tensor("go_on", TensorProto.BOOL), tensor("v", TensorProto.FLOAT, "n", 1)],
+        [tensor("still", TensorProto.BOOL), tensor("w", TensorProto.FLOAT, "n", 1)],
+    )
+    return graph(
+        [helper.make_node("Loop", ["turns", "", "x"], ["y"], body=body)],
+        [tensor("x", TensorProto.FLOAT, "n", 1)],
+        [tensor("y", TensorProto.FLOAT, "n", 1)],
+        [helper.make_tensor("turns", TensorProto.INT64, [], [10**9])],
+    )
+
+
 def metadata(features: dict[str, str] | list[dict[str, Any]], **changes: Any) -> ModelMetadata:
     listed = (
         [{"name": name, "type": kind} for name, kind in features.items()] if isinstance(features, dict) else features
@@ -123,6 +139,9 @@ def onnx_models() -> Any:
     """The builders above, as importlib mode has no package to import them from."""
 
     class Builders:
+        graph = staticmethod(graph)
+        endless = staticmethod(endless)
+        tensor = staticmethod(tensor)
         linear = staticmethod(linear)
         logarithm = staticmethod(logarithm)
         lookup = staticmethod(lookup)

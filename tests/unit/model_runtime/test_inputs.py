@@ -7,7 +7,8 @@ import pytest
 
 from model_runtime.errors import ModelRefused
 from model_runtime.inputs import bind_inputs, limits_of
-from model_runtime.metadata import InputSchema
+from model_runtime.rows import Row
+from model_runtime.schema import InputSchema
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def test_one_tensor_per_feature_whatever_the_order_of_the_inputs() -> None:
             Input("age", "tensor(int64)", ("n", 1)),
         ],
     )
-    rows: list[list[bool | int | float | str]] = [[41, "Bern", 0.5, True], [7, "Rom", 1.5, False]]
+    rows: list[Row] = [[41, "Bern", 0.5, True], [7, "Rom", 1.5, False]]
     filled = {tensor.name: tensor.of(rows) for tensor in tensors}
     assert {name: (array.dtype.type, array.tolist()) for name, array in filled.items()} == {
         "age": (np.int64, [[41], [7]]),
@@ -69,10 +70,10 @@ def test_limits_are_those_of_the_element_type() -> None:
         ({"a": "str"}, [Input("a", "tensor(float)", ("n", 1))], "feature a is of type str"),
         ({"a": "float"}, [Input("a", "tensor(int64)", ("n", 1))], "feature a is of type float"),
         ({"a": "int"}, [Input("a", "tensor(string)", ("n", 1))], "feature a is of type int"),
-        ({"a": "float"}, [Input("a", "tensor(float)", (1, 1))], "fixed batch size of 1"),
         ({"a": "float", "b": "float"}, [Input("x", "tensor(float)", ("n", 3))], "there are 2 features"),
         ({"a": "float", "b": "float"}, [Input("x", "tensor(float)", ("n",))], "there are 2 features"),
         ({"a": "float"}, [Input("x", "tensor(float)", ("n", 1, 1))], "the shape"),
+        ({"a": "float"}, [Input("a", "tensor(float)", ("n", 2))], "the shape"),
         ({"a": "float"}, [Input("x", "seq(tensor(float))", ("n", 1))], "which no feature can fill"),
         (
             {"a": "float", "b": "float"},

@@ -194,6 +194,6 @@ class CountingSession:
     def get_outputs(self) -> Any:
         return self._session.get_outputs()
 
-    def run(self, output_names: Any, input_feed: Any) -> Any:
+    def run(self, output_names: Any, input_feed: Any, run_options: Any = None) -> Any:
         self.runs += 1
-        return self._session.run(output_names, input_feed)
+        return self._session.run(output_names, input_feed, run_options)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_runtime.errors import FeatureError, InvalidFeatures
-from model_runtime.metadata import InputSchema
 from model_runtime.rows import RowReader
+from model_runtime.schema import InputSchema
 
 SCHEMA = InputSchema.model_validate(
     {

@@ -1,0 +1,139 @@
+"""Models that fit a number of bytes together, each built once however many ask for it."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from threading import Condition
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class TooLargeForCache(Exception):
+    """A value alone exceeds the bound."""
+
+
+class _Entry(Generic[Value]):
+    __slots__ = ("error", "leases", "size", "value")
+
+    def __init__(self) -> None:
+        self.leases = 1
+        self.size = 0
+        self.value: Value | None = None
+        self.error: BaseException | None = None
+
+    @property
+    def settled(self) -> bool:
+        return self.value is not None or self.error is not None
+
+
+class LeasedCache(Generic[Key, Value]):
+    """The values used last, as many as fit a number of bytes.
+
+    A value's room is made before it is built, and a value in use keeps its room until it is given back: what
+    the values take together is never above the bound. Whoever finds no room waits for it.
+
+    Args:
+        max_bytes: The bound.
+        on_evicted: Called with the key of a value that made room for another.
+    """
+
+    def __init__(self, max_bytes: int, on_evicted: Callable[[Key], None] = lambda _key: None) -> None:
+        self._max_bytes = max_bytes
+        self._on_evicted = on_evicted
+        self._entries: OrderedDict[Key, _Entry[Value]] = OrderedDict()
+        self._used = 0
+        self._changed = Condition()
+
+    @contextmanager
+    def lease(self, key: Key, size: int, build: Callable[[], Value]) -> Iterator[Value]:
+        """Use a value, built if need be while others who want it wait.
+
+        Args:
+            key: Which value.
+            size: How many bytes it takes.
+            build: Makes it. What it raises is raised here and to those who waited, and nothing is kept.
+
+        Raises:
+            TooLargeForCache: The value alone exceeds the bound.
+        """
+        entry = self._acquire(key, size, build)
+        try:
+            assert entry.value is not None  # noqa: S101 - an entry without a value was raised as an error
+            yield entry.value
+        finally:
+            self._release(key, entry)
+
+    def discard(self, key: Key) -> None:
+        """Forget a value; who uses it may go on to."""
+        with self._changed:
+            entry = self._entries.pop(key, None)
+            if entry is not None and not entry.leases:
+                self._free(entry)
+
+    @property
+    def used_bytes(self) -> int:
+        """How many bytes the values take together."""
+        with self._changed:
+            return self._used
+
+    def _acquire(self, key: Key, size: int, build: Callable[[], Value]) -> _Entry[Value]:
+        with self._changed:
+            entry = self._entries.get(key)
+            if entry is not None:
+                return self._join(key, entry)
+            if size > self._max_bytes:
+                raise TooLargeForCache
+            entry = self._entries[key] = _Entry()
+            self._make_room(size)
+            entry.size = size
+            self._used += size
+        try:
+            value = build()
+        except BaseException as error:
+            self._fail(key, entry, error)
+            raise
+        with self._changed:
+            entry.value = value
+            self._changed.notify_all()
+        return entry
+
+    def _join(self, key: Key, entry: _Entry[Value]) -> _Entry[Value]:
+        entry.leases += 1
+        self._changed.wait_for(lambda: entry.settled)
+        if entry.error is not None:
+            raise entry.error
+        if self._entries.get(key) is entry:
+            self._entries.move_to_end(key)
+        return entry
+
+    def _make_room(self, size: int) -> None:
+        while self._used + size > self._max_bytes:
+            idle = next((key for key, entry in self._entries.items() if not entry.leases), None)
+            if idle is None:
+                self._changed.wait()
+                continue
+            self._free(self._entries.pop(idle))
+            self._on_evicted(idle)
+
+    def _fail(self, key: Key, entry: _Entry[Value], error: BaseException) -> None:
+        with self._changed:
+            entry.error = error
+            if self._entries.get(key) is entry:
+                del self._entries[key]
+            self._free(entry)
+
+    def _release(self, key: Key, entry: _Entry[Value]) -> None:
+        with self._changed:
+            entry.leases -= 1
+            if entry.leases:
+                return
+            if self._entries.get(key) is entry:
+                self._changed.notify_all()
+            else:
+                self._free(entry)
+
+    def _free(self, entry: _Entry[Value]) -> None:
+        self._used -= entry.size
+        self._changed.notify_all()
