@@ -21,7 +21,7 @@ serve: setup
 	@exec $(BIN)/bakeoff serve --port $(PORT) $(if $(KEEP),--keep "$(KEEP)")
 
 test: setup-dev
-	$(BIN)/python -m pytest -m "not build and not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not build and not slow"
 
 lint: setup-dev
 	$(BIN)/ruff format --check
