@@ -20,6 +20,7 @@ FUNCTIONS = {
     "IngestFunction": {"BakeoffCoreLayer"},
     "DeliverFunction": {"BakeoffCoreLayer"},
     "AnalyzeFunction": {"BakeoffCoreLayer"},
+    "RefreshFunction": {"BakeoffCoreLayer"},
     "ReportsFunction": {"BakeoffCoreLayer"},
 }
 
@@ -94,6 +95,7 @@ def test_building_again_gives_the_same_bytes(
     [
         ("AssignFunction", "ExperimentsFunction"),
         ("IngestFunction", "DeliverFunction"),
+        ("AnalyzeFunction", "RefreshFunction"),
         ("AnalyzeFunction", "ReportsFunction"),
     ],
 )

@@ -158,6 +158,12 @@ def test_analyze(
     assert users_and_clicks(json.loads(report)) == observed
 
 
+@pytest.mark.usefixtures("experiment")
+def test_refresh(emulate: Emulate, event: ReadEvent) -> None:
+    answer = emulate("RefreshFunction").invoke(event("refresh"))
+    assert answer == {"epochs": {}, "failed": []}
+
+
 def test_reports(emulate: Emulate, event: ReadEvent, observed: dict[str, tuple[int, int]]) -> None:
     answer = emulate("ReportsFunction").invoke(event("reports"))
     assert answer["statusCode"] == 200

@@ -33,6 +33,7 @@ ALLOWED = {
     },
     "IngestFunction": {"kinesis:PutRecords"},
     "AnalyzeFunction": {"dynamodb:GetItem", "dynamodb:Scan", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+    "RefreshFunction": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "s3:GetObject", "s3:ListBucket"},
     "ReportsFunction": {"dynamodb:GetItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
 }
 
@@ -53,7 +54,7 @@ def actions(statement: dict[str, Any]) -> set[str]:
 
 
 def test_every_function_has_code_and_a_handler_there(declared: Declarations) -> None:
-    assert len(declared.functions) == 7
+    assert len(declared.functions) == 8
     for function in declared.functions.values():
         module = function.handler.removesuffix(".handler")
         assert (function.code / f"{module}.py").is_file()
@@ -72,10 +73,11 @@ def test_the_delivery_function_has_a_stream_and_a_queue(declared: Declarations) 
         assert source.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_analysis_is_scheduled(declared: Declarations) -> None:
-    assert [(schedule.function, schedule.expression) for schedule in declared.schedules] == [
-        ("AnalyzeFunction", "rate(1 hour)")
-    ]
+def test_the_analysis_and_the_refresh_of_bandits_are_scheduled(declared: Declarations) -> None:
+    assert {(schedule.function, schedule.expression) for schedule in declared.schedules} == {
+        ("AnalyzeFunction", "rate(1 hour)"),
+        ("RefreshFunction", "rate(5 minutes)"),
+    }
 
 
 def test_data_is_protected(declared: Declarations) -> None:

@@ -1,0 +1,72 @@
+"""Lambda entry point: the scheduled refresh of the weights of running bandits (EventBridge)."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from bakeoff_core.clock import utc_now
+from bakeoff_core.settings import Settings
+from bakeoff_core.stores.arms import DynamoArmStore
+from bakeoff_core.stores.aws import client, table
+from bakeoff_core.stores.experiments import DynamoExperimentStore
+from bakeoff_core.stores.objects import S3ObjectStore
+from bakeoff_core.telemetry import count, logger
+from bandits import ArmCounter, BanditRefresher
+from engine.duckdb_engine import duckdb_over
+
+
+class RefreshFailed(Exception):
+    """At least one bandit keeps its old weights; all the others were looked after."""
+
+
+Refresh = Callable[[], dict[str, Any]]
+
+
+def build_refresh(
+    refresher: BanditRefresher, open_counter: Callable[[], AbstractContextManager[ArmCounter]]
+) -> Refresh:
+    """Make what the handler calls.
+
+    Args:
+        refresher: Computes the weights.
+        open_counter: Opens a counter of events for one invocation.
+    """
+
+    def refresh() -> dict[str, Any]:
+        with open_counter() as counter:
+            outcome = refresher.run(counter)
+        logger.info("bandits refreshed", **outcome.to_json())
+        if outcome.failed:
+            raise RefreshFailed(f"could not refresh {', '.join(outcome.failed)}")
+        return outcome.to_json()
+
+    return refresh
+
+
+def report_failure(name: str, error: Exception) -> None:
+    """Log and count a bandit that failed."""
+    logger.error("refresh failed", experiment=name, exc_info=error)
+    count("bandit_refresh_errors_total", experiment=name)
+
+
+def _build_refresh(settings: Settings) -> Refresh:
+    refresher = BanditRefresher(
+        DynamoExperimentStore(table(settings.experiments_table)),
+        DynamoArmStore(table(settings.arms_table)),
+        utc_now,
+        report_failure,
+    )
+    events = S3ObjectStore(client("s3"), settings.event_bucket)
+    return build_refresh(refresher, partial(duckdb_over, events, memory_mb=settings.memory_mb))
+
+
+_refresh = _build_refresh(Settings.from_environment())
+
+
+@logger.inject_lambda_context
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Compute new weights for the running bandits whose epoch is over."""
+    return _refresh()
