@@ -10,7 +10,7 @@ from scipy.special import betainc, betaln, xlog1py, xlogy
 
 _Numbers: TypeAlias = NDArray[np.float64]
 
-_PANEL_ENDS = np.array([-12.0, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 8, 12])  # standard deviations from a mean
+_PANEL_ENDS = np.array([-12.0, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 8, 12, 18, 27, 40])  # standard deviations
 _NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 
@@ -81,19 +81,19 @@ def thompson_weights(
     """Weigh the arms by their probabilities of being best, above a floor.
 
     w_i = floor + (1 - k floor) P_i over k arms. The floor is added, not clipped to: clipping and rescaling
-    would push other arms below it. While an arm has fewer exposures than the minimum, the configured
-    weights stay.
+    would push other arms below it. While an arm has fewer exposures than the minimum whose outcome is known,
+    the configured weights stay.
 
     Args:
         arms: At least one.
         configured: The weights before the first reweighting; together 1.
         floor: The least weight of an arm, in [0, 1 / k].
-        minimum_exposures: What every arm must have first.
+        minimum_exposures: The matured units that every arm must have first.
 
     Returns:
         Weights in the same order, which together are 1.
     """
-    if any(arm.exposures < minimum_exposures for arm in arms):
+    if any(arm.matured < minimum_exposures for arm in arms):
         return list(configured)
     free = 1 - len(arms) * floor
     return [floor + free * best for best in probability_best([posterior(arm) for arm in arms])]

@@ -105,7 +105,7 @@ def test_a_new_configuration_version_begins_anew(house: House) -> None:
 
 def test_before_the_minimum_the_configured_shares_stay(house: House) -> None:
     house.put(groups=[{"name": "control", "weight": 3}, {"name": "treatment", "weight": 1}])
-    few = Counter({**COUNTS, "control": ArmCounts(99, 99, 2)})
+    few = Counter({**COUNTS, "control": ArmCounts(400, 99, 2)})
     house.refresher.run(few)
     assert house.weights() == [0.75, 0.25]
     house.clock.advance(3_600)

@@ -93,7 +93,8 @@ class Bandit(Document):
         attribution_window_hours: For how long after its first exposure a unit can still be rewarded.
         refresh_minutes: How long an epoch lasts before the weights are computed again.
         floor: The least weight of a group; without one, 0.05 over the number of groups.
-        minimum_exposures: Units that every group must have before the configured weights change.
+        minimum_exposures: Units that every group must have, their windows over, before the configured weights
+            change.
     """
 
     reward: Name | None = None

@@ -85,7 +85,7 @@ def test_the_floor_is_added_and_not_clipped_to() -> None:
 
 
 def test_nothing_is_reweighted_before_every_arm_has_its_exposures() -> None:
-    arms = [ArmCounts(99, 99, 0), ArmCounts(5_000, 5_000, 4_000)]
+    arms = [ArmCounts(500, 99, 0), ArmCounts(5_000, 5_000, 4_000)]
     assert thompson_weights(arms, [0.8, 0.2], floor=0.025, minimum_exposures=100) == [0.8, 0.2]
     assert thompson_weights(arms, [0.8, 0.2], floor=0.025, minimum_exposures=99)[1] > 0.97
 
