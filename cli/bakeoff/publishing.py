@@ -27,6 +27,7 @@ def publish(  # noqa: PLR0913 - a publication joins what is published with where
     objects: ObjectStore,
     clock: Clock,
     alias: str | None = None,
+    actor: str = "unknown",
 ) -> ModelVersion:
     """Publish a version whose model reproduces its probe row.
 
@@ -43,6 +44,7 @@ def publish(  # noqa: PLR0913 - a publication joins what is published with where
         objects: Where the files are stored.
         clock: The time.
         alias: An alias to point at the version, such as `champion`.
+        actor: Who is named in the alias's history.
 
     Returns:
         The version as it is registered now.
@@ -64,7 +66,7 @@ def publish(  # noqa: PLR0913 - a publication joins what is published with where
         objects.put(metadata_key(name, version), document, "application/json")
         registered = registry.set_status(name, version, "ready")
     if alias is not None:
-        registry.set_alias(name, alias, version)
+        registry.set_alias(name, alias, version, actor=actor)
     return registered
 
 

@@ -1,0 +1,1 @@
+"""Models of the usual frameworks, converted to ONNX and proved to predict the same."""
