@@ -143,6 +143,9 @@ MOST_VALUES = 20
 """Of a segment, the values with the most units in all groups together have statistics of their own; the units of
 all further ones are summed up as OTHER_VALUES. Units without the attribute have NO_VALUE."""
 
+DAYS_SINCE_EXPOSURE = 28
+"""How many of a unit's own days `GroupSummary.since_exposure` covers."""
+
 
 class Engine(Protocol):
     """Sums up an experiment's events."""

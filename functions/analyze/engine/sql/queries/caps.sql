@@ -1,0 +1,1 @@
+SELECT position, cap FROM caps

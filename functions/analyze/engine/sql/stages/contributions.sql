@@ -1,0 +1,58 @@
+-- What each unit contributed to each amount on each day (UTC), and on each of its own days since its first exposure.
+-- `counts` says whether it is part of the metric: within its hours, of a unit whose hours are over. `age` is the
+-- number of a unit's own day, where that day is over and the metric is looked at by it. An amount that names a field
+-- and no event type reads what units did, so exposures and predictions are no part of it; nor are they of one that
+-- names neither.
+WITH counted AS (
+    SELECT
+        a.position,
+        a.part,
+        a.once,
+        u.group_name,
+        u.user_id,
+        e.happened_at - mod(mod(e.happened_at, 86400000000) + 86400000000, 86400000000) AS day,
+        e.happened_at >= u.first_exposure + a.starts_after
+        AND (a.ends_after IS NULL OR e.happened_at < u.first_exposure + a.ends_after)
+        AND (a.over_after IS NULL OR u.first_exposure + a.over_after <= s.as_of) AS counts,
+        CASE
+            WHEN
+                a.by_age
+                AND e.happened_at >= u.first_exposure
+                AND e.happened_at < u.first_exposure + s.ages * 86400000000
+                AND e.happened_at - u.first_exposure - mod(e.happened_at - u.first_exposure, 86400000000)
+                + u.first_exposure + 86400000000 <= s.as_of
+                THEN e.happened_at - u.first_exposure - mod(e.happened_at - u.first_exposure, 86400000000)
+        END AS age,
+        CASE
+            WHEN a.aggregate <> 'sum' THEN CASE
+                WHEN e.event_type = a.event_type OR (a.event_type IS NULL AND o.event_type IS NULL) THEN 1e0
+            END
+            WHEN a.field_index IS NULL THEN CASE WHEN e.event_type = a.event_type THEN e.event_value END
+            WHEN a.event_type IS NOT NULL THEN CASE
+                WHEN e.event_type = a.event_type THEN e.field_values[a.field_index]
+            END
+            WHEN o.event_type IS NOT NULL THEN CAST(NULL AS DOUBLE)
+            WHEN e.event_type = a.field THEN coalesce(e.event_value, e.field_values[a.field_index])
+            ELSE e.field_values[a.field_index]
+        END AS value
+    FROM events AS e
+    JOIN units AS u ON u.user_id = e.user_id
+    LEFT JOIN own_types AS o ON o.event_type = e.event_type
+    CROSS JOIN amounts AS a
+    CROSS JOIN settings AS s
+    WHERE u.group_name IS NOT NULL AND e.happened_at >= u.first_exposure + s.looks_from
+)
+
+SELECT
+    position,
+    part,
+    once,
+    group_name,
+    user_id,
+    day,
+    counts,
+    age,
+    CASE WHEN once THEN 1e0 ELSE sum(value) END AS value
+FROM counted
+WHERE value IS NOT NULL AND (counts OR age IS NOT NULL)
+GROUP BY position, part, once, group_name, user_id, day, counts, age
