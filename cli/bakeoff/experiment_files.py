@@ -80,7 +80,8 @@ def plan_experiments(
         For each its `name`, its `action` (created, changed, unchanged or refused), its `changes` and the
         `reason` of a refusal.
     """
-    return _put(api, experiments, dry_run=True, new_version=new_version)["experiments"]
+    planned: list[dict[str, Any]] = _put(api, experiments, dry_run=True, new_version=new_version)["experiments"]
+    return planned
 
 
 def apply_experiments(

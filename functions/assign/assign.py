@@ -16,10 +16,10 @@ from bakeoff_core.clock import utc_now
 from bakeoff_core.events.recorder import EventRecorder
 from bakeoff_core.http import HttpApi, http_api, json_response, parse
 from bakeoff_core.settings import Settings
-from bakeoff_core.stores.aws import client, impatient_table
+from bakeoff_core.stores.aws import impatient_client, impatient_table
 from bakeoff_core.stores.experiments import CachedExperiments, DynamoExperimentStore
 from bakeoff_core.stores.objects import S3ObjectStore
-from bakeoff_core.stores.streams import KinesisEventStream, SqsEventQueue
+from bakeoff_core.stores.streams import PATIENCE_OF_A_CALLER, KinesisEventStream, SqsEventQueue
 from bakeoff_core.stores.target_users import TargetUserLists, TargetUserReader
 from bakeoff_core.telemetry import count, logger
 from bakeoff_core.validation import FiniteJson, Name, UnitId
@@ -112,7 +112,7 @@ def _unless_known(api: HttpApi, answer: Response[str]) -> Response[str]:
 
 
 def _build_api(settings: Settings) -> HttpApi:
-    lists = TargetUserLists(S3ObjectStore(client("s3"), settings.model_bucket))
+    lists = TargetUserLists(S3ObjectStore(impatient_client("s3"), settings.model_bucket))
     experiments = CachedExperiments(
         DynamoExperimentStore(impatient_table(settings.experiments_table)),
         settings.configuration_max_age_seconds,
@@ -121,8 +121,8 @@ def _build_api(settings: Settings) -> HttpApi:
         TargetUserReader(lists.load).complete,
     )
     recorder = EventRecorder(
-        KinesisEventStream(client("kinesis"), settings.event_stream),
-        SqsEventQueue(client("sqs"), settings.fallback_queue),
+        KinesisEventStream(impatient_client("kinesis"), settings.event_stream, PATIENCE_OF_A_CALLER),
+        SqsEventQueue(impatient_client("sqs"), settings.fallback_queue),
         utc_now,
     )
     assigner = Assigner(experiments, utc_now, deployed_allocator(settings))

@@ -16,11 +16,11 @@ from bakeoff_core.clock import Clock, rfc3339, utc_now
 from bakeoff_core.events.recorder import EventRecorder
 from bakeoff_core.http import HttpApi, http_api, parse
 from bakeoff_core.settings import Settings
-from bakeoff_core.stores.aws import client, impatient_table, table
+from bakeoff_core.stores.aws import client, impatient_client, impatient_table, table
 from bakeoff_core.stores.experiments import CachedExperiments, DynamoExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
-from bakeoff_core.stores.streams import KinesisEventStream, SqsEventQueue
+from bakeoff_core.stores.streams import PATIENCE_OF_A_CALLER, KinesisEventStream, SqsEventQueue
 from bakeoff_core.stores.target_users import TargetUserLists, TargetUserReader
 from bakeoff_core.telemetry import count, logger
 from experiment_serving import predict_for
@@ -141,25 +141,25 @@ def _add_prediction_routes(api: HttpApi, services: Services) -> None:
 def _services(settings: Settings) -> Services:
     max_age = settings.configuration_max_age_seconds
     store = DynamoExperimentStore(table(settings.experiments_table))
-    objects = S3ObjectStore(client("s3"), settings.model_bucket)
+    lists = TargetUserLists(S3ObjectStore(impatient_client("s3"), settings.model_bucket))
     experiments = CachedExperiments(
         DynamoExperimentStore(impatient_table(settings.experiments_table)),
         max_age,
         utc_now,
         lambda name: count("stale_configuration_total", experiment=name),
-        TargetUserReader(TargetUserLists(objects).load).complete,
+        TargetUserReader(lists.load).complete,
     )
     registry = DynamoModelRegistry(table(settings.models_table))
     loader = ModelLoader(
-        objects,
+        S3ObjectStore(client("s3"), settings.model_bucket),
         ArtefactCache(_ARTEFACTS, settings.model_cache_bytes),
         settings.model_cache_bytes,
         settings.memory_mb,
     )
     server = ModelServer(registry, loader, utc_now, max_age)
     recorder = EventRecorder(
-        KinesisEventStream(client("kinesis"), settings.event_stream),
-        SqsEventQueue(client("sqs"), settings.fallback_queue),
+        KinesisEventStream(impatient_client("kinesis"), settings.event_stream, PATIENCE_OF_A_CALLER),
+        SqsEventQueue(impatient_client("sqs"), settings.fallback_queue),
         utc_now,
     )
     return Services(

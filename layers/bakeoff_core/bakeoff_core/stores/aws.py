@@ -12,6 +12,7 @@ from bakeoff_core.errors import DependencyUnavailable
 
 # Whoever has an answer without a table waits still less for it.
 _IMPATIENT = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
+_ONCE = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
 # An answer to a user cannot wait for the SDK's default of a minute.
 _CONFIG = Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 
@@ -25,6 +26,15 @@ def client(service: str) -> Any:
     # Links to objects under a customer's key need the fourth signature version, which S3 alone does not use by itself.
     config = _CONFIG.merge(Config(signature_version="s3v4")) if service == "s3" else _CONFIG
     return boto3.client(service, config=config)  # type: ignore[call-overload]
+
+
+def impatient_client(service: str) -> Any:
+    """Make a client that asks once and waits a second, for a caller who tries again or has another way.
+
+    Args:
+        service: The service as boto3 calls it, such as "kinesis".
+    """
+    return boto3.client(service, config=_ONCE)  # type: ignore[call-overload]
 
 
 def table(name: str) -> Any:

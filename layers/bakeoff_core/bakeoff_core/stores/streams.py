@@ -18,6 +18,9 @@ _MAX_PARTITION_KEY = 256
 _ATTEMPTS = 4
 _FIRST_PAUSE_SECONDS = 0.05
 
+PATIENCE_OF_A_CALLER = 2
+"""Attempts while somebody waits for an answer that does not depend on the events."""
+
 _MAX_MESSAGES_A_CALL = 10
 
 
@@ -53,6 +56,7 @@ class KinesisEventStream:
     Args:
         client: A boto3 Kinesis client.
         stream: The stream's name.
+        attempts: How often a record is offered before it counts as refused.
         sleep: Waits for that many seconds.
         uniform: Draws a number between two others, for the jitter.
     """
@@ -61,11 +65,13 @@ class KinesisEventStream:
         self,
         client: Any,
         stream: str,
+        attempts: int = _ATTEMPTS,
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._client = client
         self._stream = stream
+        self._attempts = attempts
         self._sleep = sleep
         self._uniform = uniform
 
@@ -77,7 +83,7 @@ class KinesisEventStream:
         return refused
 
     def _put_batch(self, batch: "list[tuple[Event, dict[str, Any]]]") -> list[Event]:
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(self._attempts):
             if attempt:
                 ceiling = _FIRST_PAUSE_SECONDS * 2**attempt
                 self._sleep(self._uniform(0, ceiling))
