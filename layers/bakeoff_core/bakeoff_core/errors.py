@@ -134,6 +134,20 @@ class ModelUnavailable(Unavailable):
         super().__init__(f"model {model_key} is unavailable: {reason}")
 
 
+class ModelTimedOut(ModelUnavailable):
+    """A model did not answer in the time that there was."""
+
+    def __init__(self, model_key: str) -> None:
+        super().__init__(model_key, "it did not answer in time")
+
+
+class CircuitOpen(ModelUnavailable):
+    """A model that kept failing is left alone for a while."""
+
+    def __init__(self, model_key: str) -> None:
+        super().__init__(model_key, "it kept failing, and is tried again in a while")
+
+
 class DependencyUnavailable(Unavailable):
     """A service that Bakeoff stands on does not answer."""
 

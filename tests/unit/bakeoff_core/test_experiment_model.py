@@ -47,6 +47,14 @@ def errors_of(**changes: Any) -> list[str]:
             {"groups": [TWO_GROUPS[0], {"name": "b", "weight": 1, "model_version": "v1"}]},
             "groups[1]: model_version needs a model_name",
         ),
+        (
+            {"groups": [TWO_GROUPS[0], {"name": "b", "weight": 1, "model_name": "m", "shadow_model_version": "v1"}]},
+            "groups[1]: shadow_model_version needs a shadow_model_name",
+        ),
+        (
+            {"groups": [TWO_GROUPS[0], {"name": "b", "weight": 1, "shadow_model_name": "m"}]},
+            "groups[1]: shadow_model_name needs a model_name",
+        ),
         ({"sample_rate": 1.5}, "sample_rate: input should be less than or equal to 1, got 1.5"),
         ({"sample_rate": float("nan")}, "sample_rate: input should be a finite number, got nan"),
         (

@@ -123,6 +123,10 @@ def test_starting_sets_the_start_time_unless_it_was_set(manager: ExperimentManag
             {"model_name": "other", "model_version": "v1"},
             "groups[0].model_version: no model 'other' with version or alias 'v1' is registered",
         ),
+        (
+            {"model_name": "m", "model_version": "v1", "shadow_model_name": "m", "shadow_model_version": "v9"},
+            "groups[0].shadow_model_version: no model 'm' with version or alias 'v9' is registered",
+        ),
     ],
 )
 def test_an_unknown_model_is_refused_when_it_is_written(
@@ -138,6 +142,18 @@ def test_an_unknown_model_is_refused_when_it_is_written(
         with pytest.raises(InvalidInput) as caught:
             write()
         assert str(caught.value) == message
+
+
+def test_shadow_model_may_change_while_the_experiment_runs(manager: ExperimentManager) -> None:
+    manager.create(DOCUMENT, "ann")
+    manager.move("e", "start", "ann")
+    first, second = DOCUMENT["groups"]
+    model = {"model_name": "m", "model_version": "v1"}
+    assert first.items() >= model.items()
+    shadowed = first | {"shadow_model_name": "m", "shadow_model_version": "v1"}
+    changed = manager.change("e", DOCUMENT | {"groups": [shadowed, second]}, "ann")
+    assert changed.groups[0].models == (("m", "v1"), ("m", "v1"))
+    assert changed.config_version == 1
 
 
 def test_an_experiment_whose_model_is_gone_does_not_start(clock: SettableClock) -> None:

@@ -27,6 +27,7 @@ from bakeoff_core.validation import field_errors
 Units = tuple[str, ...]
 
 _ALIVE: frozenset[Status] = frozenset({"running", "paused"})
+_UNSEEN_BY_UNITS = ("description", "shadow_model_name", "shadow_model_version")
 
 SET_BY_BAKEOFF = frozenset(Experiment.model_fields) - DEFINED
 """What Bakeoff itself keeps track of, and no caller sets."""
@@ -279,13 +280,12 @@ class ExperimentManager:
 
     def _model_errors(self, groups: tuple[Group, ...]) -> Iterable[FieldError]:
         for index, group in enumerate(groups):
-            if group.model_name is None:
-                continue
-            try:
-                self._models.resolve(group.model_name, group.model_version)
-            except ModelNotFound as error:
-                field = "model_name" if group.model_version is None else "model_version"
-                yield FieldError(f"groups[{index}].{field}", str(error).removeprefix("model_name: "))
+            for (name, version), prefix in zip(group.models, ("", "shadow_"), strict=False):
+                try:
+                    self._models.resolve(name, version)
+                except ModelNotFound as error:
+                    field = f"{prefix}model_name" if version is None else f"{prefix}model_version"
+                    yield FieldError(f"groups[{index}].{field}", str(error).removeprefix("model_name: "))
 
 
 def _definition(document: Mapping[str, Any]) -> ExperimentDefinition:
@@ -319,7 +319,7 @@ def _refuse_changed_state(document: Mapping[str, Any], present: Mapping[str, Any
 
 def _re_randomising(present: ExperimentDefinition, changed: ExperimentDefinition) -> list[str]:
     def drawn(groups: tuple[Group, ...]) -> list[Group]:
-        return [group.model_copy(update={"description": ""}) for group in groups]
+        return [group.model_copy(update=dict.fromkeys(_UNSEEN_BY_UNITS)) for group in groups]
 
     compared = {
         "groups": (drawn(present.groups), drawn(changed.groups)),

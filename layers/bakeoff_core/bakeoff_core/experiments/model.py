@@ -37,12 +37,17 @@ _FLOOR_OF_ALL_GROUPS = 0.05
 
 
 class Group(Document):
-    """One arm of an experiment."""
+    """One arm of an experiment.
+
+    A shadow model predicts on what the group's model predicts on, and is recorded beside it; no answer depends on it.
+    """
 
     name: Name
     weight: FiniteFloat = Field(ge=0, le=1e9)
     model_name: Name | None = None
     model_version: Name | None = None
+    shadow_model_name: Name | None = None
+    shadow_model_version: Name | None = None
     parameters: dict[str, FiniteJson] = Field(default={})
     description: str = ""
     control: bool = False
@@ -51,7 +56,17 @@ class Group(Document):
     def _version_of_a_model(self) -> Self:
         if self.model_version is not None and self.model_name is None:
             raise ValueError("model_version needs a model_name")
+        if self.shadow_model_version is not None and self.shadow_model_name is None:
+            raise ValueError("shadow_model_version needs a shadow_model_name")
+        if self.shadow_model_name is not None and self.model_name is None:
+            raise ValueError("shadow_model_name needs a model_name")
         return self
+
+    @property
+    def models(self) -> tuple[tuple[str, str | None], ...]:
+        """The models that the group uses, each with its version, alias or None: its own, then its shadow."""
+        named = ((self.model_name, self.model_version), (self.shadow_model_name, self.shadow_model_version))
+        return tuple((name, version) for name, version in named if name is not None)
 
 
 class Namespace(Document):
