@@ -5,19 +5,23 @@ import gzip
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from hashlib import blake2b
 from itertools import groupby
 
 from pydantic import ValidationError
 
-from bakeoff_core.clock import rfc3339
+from bakeoff_core.clock import Clock, rfc3339
 from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.events.model import Event
+from bakeoff_core.lake.keys import DELIVERED, QUARANTINE, partition
 from bakeoff_core.stores.objects import ObjectStore
-from bakeoff_core.telemetry import count, logger
+from bakeoff_core.stores.tallies import TallyStore
+from bakeoff_core.telemetry import logger
 from bakeoff_core.validation import field_errors
 
 _CONTENT_TYPE = "application/gzip"
+_DEFAULT_MAX_FUTURE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +33,34 @@ class Record:
         sequence: Where in the source the record stands; the same in every delivery of the same record.
         arrived_at: When the source took it.
         data: Its bytes.
+        ordered: Whether the source hands over what lies between two records along with them, as a shard does.
     """
 
     source: str
     sequence: str
     arrived_at: datetime
     data: bytes
+    ordered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of a batch."""
+    """What became of a batch.
+
+    Attributes:
+        delivered: Events written.
+        quarantined: Records written to quarantine.
+        tallied: Events that an arm's tally had not seen before.
+        written_bytes: What was written, compressed.
+        lag: How long ago the oldest record arrived.
+        failed: The records that could not be written or tallied, and must come again.
+    """
 
     delivered: int = 0
     quarantined: int = 0
+    tallied: int = 0
+    written_bytes: int = 0
+    lag: timedelta = timedelta()
     failed: tuple[Record, ...] = ()
 
 
@@ -53,17 +71,26 @@ class _Unreadable:
 
 
 class Deliverer:
-    """Writes records to the lake under keys that depend on the records alone.
+    """Writes records to the lake under keys that depend on the records alone, and tallies arms.
 
     The same batch delivered again overwrites the same objects, so nothing is doubled. A batch that was
-    split in between leaves objects that overlap; the analysis counts an event id once.
+    split in between leaves objects that overlap; the analysis counts an event id once, and so do the tallies. An
+    event is tallied after it was written, and a batch that was stopped in between comes again.
 
     Args:
         objects: The event bucket.
+        tallies: The tallies of arms.
+        clock: The time.
+        max_future: How far an event's time may lie after its arrival; one beyond goes to quarantine.
     """
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(
+        self, objects: ObjectStore, tallies: TallyStore, clock: Clock, max_future: timedelta = _DEFAULT_MAX_FUTURE
+    ) -> None:
         self._objects = objects
+        self._tallies = tallies
+        self._clock = clock
+        self._max_future = max_future
 
     def deliver(self, records: Sequence[Record]) -> Delivery:
         """Write records by source and hour of arrival, the unreadable ones to quarantine.
@@ -72,48 +99,74 @@ class Deliverer:
             records: In the order of their sources.
 
         Returns:
-            The counts, and the records that could not be written and must come again.
+            What became of them.
         """
-        delivered = quarantined = 0
-        failed: list[Record] = []
+        now = self._clock()
+        parts: list[Delivery] = []
         for (source, hour), group in groupby(records, key=_source_and_hour):
             part = list(group)
             try:
-                events, unreadable = self._write(source, hour, part)
+                parts.append(self._deliver_part(source, hour, part, now))
             except DependencyUnavailable:
                 logger.exception("records not delivered", source=source, records=len(part))
-                failed += part
-                continue
-            delivered += events
-            quarantined += unreadable
-        if quarantined:
-            count("event_quarantined_total", quarantined)
-        return Delivery(delivered, quarantined, tuple(failed))
+                parts.append(Delivery(failed=tuple(part)))
+        return Delivery(
+            delivered=sum(part.delivered for part in parts),
+            quarantined=sum(part.quarantined for part in parts),
+            tallied=sum(part.tallied for part in parts),
+            written_bytes=sum(part.written_bytes for part in parts),
+            lag=max((now - record.arrived_at for record in records), default=timedelta()),
+            failed=tuple(record for part in parts for record in part.failed),
+        )
 
-    def _write(self, source: str, hour: datetime, part: Sequence[Record]) -> tuple[int, int]:
-        results = [_read(record) for record in part]
+    def _deliver_part(self, source: str, hour: datetime, part: Sequence[Record], now: datetime) -> Delivery:
+        results = [self._read(record) for record in part]
         events = [result for result in results if isinstance(result, Event)]
         unreadable = [result for result in results if isinstance(result, _Unreadable)]
-        name = f"{hour:dt=%Y-%m-%d/hour=%H}/{source}-{part[0].sequence}-{part[-1].sequence}.ndjson.gz"
-        self._put(f"events/{name}", (event.to_line() for event in events))
-        self._put(f"quarantine/{name}", map(_quarantine_line, unreadable))
-        return len(events), len(unreadable)
+        name = f"{partition(hour)}{source}-{_range(part)}.ndjson.gz"
+        written = self._put(f"{DELIVERED}{name}", (event.to_line() for event in events))
+        written += self._put(f"{QUARANTINE}{name}", map(_quarantine_line, unreadable))
+        tallied = self._tallies.add(events, now)
+        return Delivery(len(events), len(unreadable), tallied, written)
 
-    def _put(self, key: str, lines: Iterable[bytes]) -> None:
+    def _put(self, key: str, lines: Iterable[bytes]) -> int:
         body = b"".join(line + b"\n" for line in lines)
-        if body:
-            self._objects.put(key, gzip.compress(body, mtime=0), _CONTENT_TYPE)
+        if not body:
+            return 0
+        compressed = gzip.compress(body, mtime=0)
+        self._objects.put(key, compressed, _CONTENT_TYPE)
+        return len(compressed)
+
+    def _read(self, record: Record) -> Event | _Unreadable:
+        try:
+            event = Event.from_line(record.data)
+        except ValidationError as error:
+            return _Unreadable(record, "; ".join(map(str, field_errors(error))))
+        if event.timestamp - record.arrived_at > self._max_future:
+            limit = f"{self._max_future.total_seconds():g} seconds"
+            arrived = rfc3339(record.arrived_at)
+            return _Unreadable(
+                record,
+                f"timestamp: lies more than {limit} after its arrival at {arrived}, got {rfc3339(event.timestamp)}",
+            )
+        return event
 
 
 def _source_and_hour(record: Record) -> tuple[str, datetime]:
     return record.source, record.arrived_at.replace(minute=0, second=0, microsecond=0)
 
 
-def _read(record: Record) -> Event | _Unreadable:
-    try:
-        return Event.from_line(record.data)
-    except ValidationError as error:
-        return _Unreadable(record, "; ".join(map(str, field_errors(error))))
+def _range(part: Sequence[Record]) -> str:
+    """Name a part so that another part of the same name holds the same records.
+
+    Between two sequence numbers of a shard there is never more or less. A queue gives its messages
+    out in any company, so the name needs all of them.
+    """
+    if part[0].ordered:
+        sequences = sorted((record.sequence for record in part), key=lambda sequence: (len(sequence), sequence))
+        return f"{sequences[0]}-{sequences[-1]}"
+    digest = blake2b("\n".join(sorted(record.sequence for record in part)).encode(), digest_size=16).hexdigest()
+    return f"{len(part)}-{digest}"
 
 
 def _quarantine_line(unreadable: _Unreadable) -> bytes:

@@ -21,6 +21,7 @@ FUNCTIONS = {
     "DeliverFunction": {"BakeoffCoreLayer"},
     "AnalyzeFunction": {"BakeoffCoreLayer"},
     "RefreshFunction": {"BakeoffCoreLayer"},
+    "CompactFunction": {"BakeoffCoreLayer"},
     "ReportsFunction": {"BakeoffCoreLayer"},
 }
 
@@ -96,6 +97,7 @@ def test_building_again_gives_the_same_bytes(
         ("AssignFunction", "ExperimentsFunction"),
         ("IngestFunction", "DeliverFunction"),
         ("AnalyzeFunction", "RefreshFunction"),
+        ("AnalyzeFunction", "CompactFunction"),
         ("AnalyzeFunction", "ReportsFunction"),
     ],
 )

@@ -164,6 +164,21 @@ def test_refresh(emulate: Emulate, event: ReadEvent) -> None:
     assert answer == {"epochs": {}, "failed": []}
 
 
+def test_compact(emulate: Emulate, event: ReadEvent, deployment: Deployment) -> None:
+    hour = "dt=2026-01-14/hour=09/"
+    line = {"event_id": "e1", "event_type": "click", "user_id": "u1", "schema_version": 1}
+    times = dict.fromkeys(("timestamp", "received_at"), "2026-01-14T09:30:00.000000Z")
+    deployment.client("s3").put_object(
+        Bucket=deployment.names["EventBucket"],
+        Key=f"events/{hour}shardId-000000000000-8-9.ndjson.gz",
+        Body=gzip.compress(f"{json.dumps(line | times)}\n".encode()),
+    )
+    answer = emulate("CompactFunction").invoke(event("compact"))
+    assert (answer["failed"], answer["finished"]) == ([], True)
+    (key,) = objects(deployment, "EventBucket", f"compacted/{hour}")
+    assert read_object(deployment, "EventBucket", key).startswith(b"PAR1")
+
+
 def test_reports(emulate: Emulate, event: ReadEvent, observed: dict[str, tuple[int, int]]) -> None:
     answer = emulate("ReportsFunction").invoke(event("reports"))
     assert answer["statusCode"] == 200

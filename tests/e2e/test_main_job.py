@@ -24,7 +24,7 @@ def sent(started: Standin, job: Job) -> Sent:
     sent = send(started, job, load_impressions(job.examples), Console(file=StringIO()))
     started.drain()
     answers = started.run_schedules()
-    assert answers.keys() == {"AnalyzeFunction", "RefreshFunction"}
+    assert answers.keys() == {"AnalyzeFunction", "CompactFunction", "RefreshFunction"}
     return sent
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 _PREFIX = "BAKEOFF_"
-_ALGORITHM = re.compile(r"[A-Za-z0-9._-]{1,128}=[\w.]+:\w+")
+_ALGORITHM = re.compile(r"[\w.]+:(\w+)", re.ASCII)
 _MEMORY_VARIABLE = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 
 
@@ -24,6 +24,7 @@ class Settings(BaseModel):
     experiments_table: str = ""
     assignments_table: str = ""
     arms_table: str = ""
+    tallied_events_table: str = ""
     models_table: str = ""
     model_bucket: str = ""
     event_bucket: str = ""
@@ -32,20 +33,27 @@ class Settings(BaseModel):
     fallback_queue: str = ""
     configuration_max_age_seconds: float = Field(default=10, ge=0)
     prediction_sample_rate: float = Field(default=0, ge=0, le=1)
+    event_retention_days: int = Field(default=400, ge=1)
+    max_future_seconds: float = Field(default=300, ge=0)
     model_cache_bytes: int = Field(default=256 * 1024**2, gt=0)
     custom_algorithms: dict[str, str] = {}
     memory_mb: int = Field(default=1_769, gt=0)
 
     @field_validator("custom_algorithms", mode="before")
     @classmethod
-    def _name_and_place(cls, value: Any) -> Any:
-        """Read `name=module:function`, several of them with commas between."""
+    def _places_by_name(cls, value: Any) -> Any:
+        """Read `module:function`, several of them with commas between; the function's name is the algorithm's."""
         if not isinstance(value, str):
             return value
-        entries = [entry.strip() for entry in value.split(",") if entry.strip()]
-        if wrong := [entry for entry in entries if not _ALGORITHM.fullmatch(entry)]:
-            raise ValueError(f"must read name=module:function, got {wrong[0]}")
-        return dict(entry.split("=", 1) for entry in entries)
+        places: dict[str, str] = {}
+        for place in filter(None, map(str.strip, value.split(","))):
+            match = _ALGORITHM.fullmatch(place)
+            if match is None:
+                raise ValueError(f"must read module:function, got {place}")
+            if match[1] in places:
+                raise ValueError(f"names {match[1]} twice: {places[match[1]]} and {place}")
+            places[match[1]] = place
+        return places
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = environ) -> "Settings":

@@ -12,7 +12,6 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
-    JsonValue,
     PlainSerializer,
     StringConstraints,
     field_validator,
@@ -28,6 +27,8 @@ ASSIGNMENT = "assignment"
 """An exposure that was decided elsewhere."""
 
 EXPOSURE_TYPES = frozenset({EXPOSURE, ASSIGNMENT})
+
+_LARGEST_VERSION = 2**31 - 1
 
 EventId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
@@ -122,14 +123,21 @@ class EventRequest(BaseModel):
         if self.event_type in EXPOSURE_TYPES:
             if self.experiment_name is None:
                 raise ValueError(f"experiment_name: is required for an event of type {self.event_type}")
-            if not isinstance(self.group_name, str) or not re.match(NAME_PATTERN, self.group_name):
+            if self.group_name is None:
                 raise ValueError(f"metadata.group_name: must name the group in an event of type {self.event_type}")
         return self
 
     @property
-    def group_name(self) -> JsonValue:
-        """The group that an exposure decided elsewhere carries in its metadata."""
-        return self.metadata.get("group_name") if self.event_type in EXPOSURE_TYPES else None
+    def group_name(self) -> str | None:
+        """The group that the caller names in the metadata, if it is a name."""
+        name = self.metadata.get("group_name")
+        return name if isinstance(name, str) and re.fullmatch(NAME_PATTERN, name) else None
+
+    @property
+    def config_version(self) -> int | None:
+        """The configuration version that the caller names in the metadata, if it is one."""
+        version = self.metadata.get("config_version")
+        return version if type(version) is int and 1 <= version <= _LARGEST_VERSION else None
 
     def to_event(self, event_id: str, now: datetime) -> Event:
         """Complete the report with what the caller left out.
@@ -146,6 +154,7 @@ class EventRequest(BaseModel):
             received_at=now,
             event_value=self.event_value,
             experiment_name=self.experiment_name,
-            group_name=self.group_name if isinstance(self.group_name, str) else None,
+            group_name=self.group_name if self.experiment_name is not None else None,
+            config_version=self.config_version if self.experiment_name is not None else None,
             metadata=self.metadata,
         )

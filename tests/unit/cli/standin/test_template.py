@@ -34,6 +34,7 @@ ALLOWED = {
     "IngestFunction": {"kinesis:PutRecords"},
     "AnalyzeFunction": {"dynamodb:GetItem", "dynamodb:Scan", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
     "RefreshFunction": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "s3:GetObject", "s3:ListBucket"},
+    "CompactFunction": {"s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
     "ReportsFunction": {"dynamodb:GetItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
 }
 
@@ -54,7 +55,7 @@ def actions(statement: dict[str, Any]) -> set[str]:
 
 
 def test_every_function_has_code_and_a_handler_there(declared: Declarations) -> None:
-    assert len(declared.functions) == 8
+    assert len(declared.functions) == 9
     for function in declared.functions.values():
         module = function.handler.removesuffix(".handler")
         assert (function.code / f"{module}.py").is_file()
@@ -67,15 +68,16 @@ def test_every_route_has_one_function(declared: Declarations) -> None:
     assert {route.function for route in declared.routes} <= declared.functions.keys()
 
 
-def test_the_delivery_function_has_a_stream_and_a_queue(declared: Declarations) -> None:
-    assert [source.function for source in declared.event_sources] == ["DeliverFunction"] * 2
+def test_the_delivery_function_has_a_stream_and_two_queues(declared: Declarations) -> None:
+    assert [source.function for source in declared.event_sources] == ["DeliverFunction"] * 3
     for source in declared.event_sources:
         assert source.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_analysis_and_the_refresh_of_bandits_are_scheduled(declared: Declarations) -> None:
+def test_analysis_compaction_and_the_refresh_of_bandits_are_scheduled(declared: Declarations) -> None:
     assert {(schedule.function, schedule.expression) for schedule in declared.schedules} == {
         ("AnalyzeFunction", "rate(1 hour)"),
+        ("CompactFunction", "rate(1 hour)"),
         ("RefreshFunction", "rate(5 minutes)"),
     }
 
@@ -92,7 +94,7 @@ def test_data_is_protected(declared: Declarations) -> None:
             assert all(properties["PublicAccessBlockConfiguration"].values())
             assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
             assert "BucketEncryption" in properties
-    assert kinds == {"AWS::DynamoDB::Table": 4, "AWS::S3::Bucket": 3, "AWS::Kinesis::Stream": 1, "AWS::SQS::Queue": 3}
+    assert kinds == {"AWS::DynamoDB::Table": 5, "AWS::S3::Bucket": 3, "AWS::Kinesis::Stream": 1, "AWS::SQS::Queue": 3}
 
 
 @pytest.mark.parametrize("function", ALLOWED)
