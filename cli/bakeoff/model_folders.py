@@ -34,7 +34,13 @@ def read_metadata(folder: Path) -> dict[str, Any]:
 
 
 def publish_folder(
-    folder: Path, registry: ModelRegistry, objects: ObjectStore, clock: Clock, *, alias: str | None = None
+    folder: Path,
+    registry: ModelRegistry,
+    objects: ObjectStore,
+    clock: Clock,
+    *,
+    alias: str | None = None,
+    actor: str = "unknown",
 ) -> ModelVersion:
     """Publish the model that lies in a folder.
 
@@ -55,4 +61,5 @@ def publish_folder(
         objects=objects,
         clock=clock,
         alias=alias,
+        actor=actor,
     )

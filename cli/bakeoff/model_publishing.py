@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.conversion.convert import Converted, Reading, convert
-from bakeoff.conversion.errors import NotConvertible
 from bakeoff.conversion.parity import Parity
 from bakeoff.conversion.samples import Rows
 from bakeoff.conversion.source import Wishes
+from bakeoff.model_keys import read_key
 from bakeoff.publishing import publish
 from bakeoff.stack import Stack
 from bakeoff_core.clock import Clock, utc_now
@@ -62,6 +62,7 @@ def publish_model(  # noqa: PLR0913 - a publication joins a model, its rows, wha
         actor: Who is named in the alias's history.
 
     Raises:
+        UsageError: The key is no `name:version`.
         NotConvertible: The model cannot be converted, or the sample does not fit it.
         ParityFailure: The converted model predicts something else than its source.
         BakeoffError: The registry or the store refuse it; see `bakeoff.publishing.publish`.
@@ -87,11 +88,3 @@ def publish_model(  # noqa: PLR0913 - a publication joins a model, its rows, wha
         actor=actor,
     )
     return Published(registered, converted.parity)
-
-
-def read_key(key: str) -> tuple[str, str]:
-    """Split `name:version`. Raises NotConvertible."""
-    name, colon, version = key.partition(":")
-    if not (name and colon and version):
-        raise NotConvertible(f"{key}: must be NAME:VERSION")
-    return name, version

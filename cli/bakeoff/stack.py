@@ -8,23 +8,35 @@ from typing import Self
 import boto3
 
 from bakeoff.errors import UsageError
+from bakeoff_core.experiments.model import Experiment
+from bakeoff_core.stores.experiments import DynamoExperimentStore, ExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry, ModelRegistry
 from bakeoff_core.stores.objects import ObjectStore, S3ObjectStore
 
+_EXPERIMENTS_TABLE = "BAKEOFF_EXPERIMENTS_TABLE"
 _MODELS_TABLE = "BAKEOFF_MODELS_TABLE"
 _MODEL_BUCKET = "BAKEOFF_MODEL_BUCKET"
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What the command line writes to without the HTTP API: models."""
+    """What the command line reads and writes without the HTTP API: models, and the experiments that use them.
+
+    Attributes:
+        registry: Which versions exist.
+        objects: Their files.
+        experiments: None where the environment names no table of experiments.
+    """
 
     registry: ModelRegistry
     objects: ObjectStore
+    experiments: ExperimentStore | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = environ) -> Self:
         """Find the stores by `BAKEOFF_MODELS_TABLE`, `BAKEOFF_MODEL_BUCKET` and the AWS SDK's own variables.
+
+        `BAKEOFF_EXPERIMENTS_TABLE` is read as well, where it is set.
 
         Raises:
             UsageError: A variable is not set.
@@ -42,6 +54,21 @@ class Stack:
             region_name=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"),
         )
         endpoint = environment.get("AWS_ENDPOINT_URL")
-        table = session.resource("dynamodb", endpoint_url=endpoint).Table(environment[_MODELS_TABLE])
+        tables = session.resource("dynamodb", endpoint_url=endpoint)
         objects = S3ObjectStore(session.client("s3", endpoint_url=endpoint), environment[_MODEL_BUCKET])
-        return cls(DynamoModelRegistry(table), objects)
+        experiments = environment.get(_EXPERIMENTS_TABLE)
+        return cls(
+            DynamoModelRegistry(tables.Table(environment[_MODELS_TABLE])),
+            objects,
+            DynamoExperimentStore(tables.Table(experiments)) if experiments else None,
+        )
+
+    def all_experiments(self) -> list[Experiment]:
+        """Read all experiments that are not archived.
+
+        Raises:
+            UsageError: The environment names no table of experiments.
+        """
+        if self.experiments is None:
+            raise UsageError(f"{_EXPERIMENTS_TABLE}: not set; it says which versions are in use")
+        return self.experiments.list()

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -46,6 +47,81 @@ def test_a_model_is_published_once(environment: dict[str, str], tmp_path: Path) 
     listed = json.loads(run(environment, "model", "list", "--json").output)
     assert "published_here:v1" in [model["model_key"] for model in listed]
     assert "published_here:v1" in run(environment | {"COLUMNS": "200"}, "model", "list").output
+
+
+def test_a_plain_onnx_model_is_published_promoted_rolled_back_and_deleted(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    source = EXAMPLES / "models" / "recommendation"
+    features = json.loads((source / "v1" / "metadata.json").read_text())["probe"]["features"]
+    rows = tmp_path / "rows.ndjson"
+    rows.write_text("".join(json.dumps(features | {"position": position, "click": 0}) + "\n" for position in (1, 2, 3)))
+    common = ("--sample", str(rows), "--classes", "0,1", "--exclude", "click", "--default", "affinity=0")
+    for version in ("v1", "v2"):
+        file = str(source / version / "model.onnx")
+        result = run(environment, "model", "publish", f"plain:{version}", file, *common, "--metric", "auc=0.61")
+        assert result.exit_code == 0, result.output
+        assert result.output.startswith(f"plain:{version}: ready, sha256 ")
+    assert run(environment, "model", "promote", "plain:v1").output == "plain:champion -> v1 (was not set)\n"
+    assert run(environment, "model", "promote", "plain:v2", "--from", "v1").output == "plain:champion -> v2 (was v1)\n"
+    assert run(environment, "model", "promote", "plain:v2").output == "plain:champion -> v2 already\n"
+    late = run(environment, "model", "promote", "plain:v1", "--from", "v1")
+    assert late.exit_code == 1
+    assert "plain:champion points at v2, not at v1" in late.output
+    assert run(environment, "model", "rollback", "plain").output == "plain:champion -> v1 (was v2)\n"
+    shown = json.loads(run(environment, "model", "show", "plain:champion").output)
+    assert (shown["model_key"], shown["aliases"], len(shown["alias_history"])) == ("plain:v1", ["champion"], 3)
+    assert shown["metadata"]["performance_metrics"] == {"auc": 0.61}
+    assert shown["metadata"]["training_sample"]["features"]["position"]["counts"] == [1, 1, 1]
+    position, *_rest, affinity = shown["metadata"]["input_schema"]["features"]
+    assert position == {"name": "position", "type": "int"}
+    assert affinity == {"name": "affinity", "type": "float", "default": 0.0}
+    with httpx.Client(base_url=environment["BAKEOFF_URL"]) as client:
+        answer = client.post("/predict", json={"model_name": "plain", "data": features}).json()
+    assert answer["model_version"] == "v1"
+    refused = run(environment, "model", "delete", "plain:v1")
+    assert refused.exit_code == 1
+    assert "plain:v1 is what champion points at" in refused.output
+    assert run(environment, "model", "delete", "plain:v2").output == "plain:v2: deleted\n"
+    again = run(environment, "model", "publish", "plain:v2", str(source / "v2" / "model.onnx"), *common)
+    assert "plain:v2 is registered already and a version never changes" in again.output
+
+
+def test_a_version_that_a_draft_names_is_not_deleted(environment: dict[str, str], tmp_path: Path) -> None:
+    source = EXAMPLES / "models" / "recommendation" / "v1"
+    folder = tmp_path / "v1"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes((source / "model.onnx").read_bytes())
+    metadata = json.loads((source / "metadata.json").read_text()) | {"name": "drafted"}
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+    assert run(environment, "model", "publish", str(folder)).exit_code == 0
+    file = tmp_path / "experiments.json"
+    groups = [{"name": name, "weight": 1, "model_name": "drafted", "model_version": "v1"} for name in ("a", "b")]
+    file.write_text(json.dumps([{"name": "names_a_model", "groups": groups}]))
+    assert run(environment, "experiment", "apply", "-f", str(file)).exit_code == 0
+    refused = run(environment, "model", "delete", "drafted:v1")
+    assert refused.exit_code == 1
+    assert "drafted:v1 is used by 'names_a_model'" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["model.onnx"], "--sample: give rows"),
+        (["model.bin", "--sample", "rows.csv"], "model.bin: a model's file ends in .joblib"),
+        (["model.onnx", "--sample", "rows.csv"], "model.onnx: not found"),
+        (["model.onnx", "--sample", "rows.csv", "--metric", "auc"], "--metric: must be NAME=VALUE, got 'auc'"),
+        (["model.onnx", "--sample", "rows.csv", "--metric", "auc=high"], "--metric: auc must be a number, got 'high'"),
+        (["model.onnx", "--sample", "rows.csv", "--type", "x=date"], "--type: x must be one of bool, int, float, str"),
+        (["--classes", "0,1"], "FILE: is missing"),
+    ],
+)
+def test_a_publication_that_says_too_little_is_refused(
+    environment: dict[str, str], arguments: list[str], message: str
+) -> None:
+    refused = run(environment, "model", "publish", "plain:v9", *arguments)
+    assert refused.exit_code == 1
+    assert message in refused.output
 
 
 def test_experiments_come_from_a_file(environment: dict[str, str], tmp_path: Path) -> None:
