@@ -27,11 +27,16 @@ def test_settings_have_defaults() -> None:
 
 
 def test_custom_algorithms_are_read_as_names_and_places() -> None:
-    settings = Settings.from_environment({"BAKEOFF_CUSTOM_ALGORITHMS": "loyal-first=shop.groups:loyal, odd=odd:last"})
-    assert settings.custom_algorithms == {"loyal-first": "shop.groups:loyal", "odd": "odd:last"}
+    settings = Settings.from_environment({"BAKEOFF_CUSTOM_ALGORITHMS": "shop.groups:loyal_first, odd:last"})
+    assert settings.custom_algorithms == {"loyal_first": "shop.groups:loyal_first", "last": "odd:last"}
     assert Settings.from_environment({"BAKEOFF_CUSTOM_ALGORITHMS": ""}).custom_algorithms == {}
-    with pytest.raises(ValidationError, match=r"must read name=module:function, got shop\.groups:loyal"):
-        Settings.from_environment({"BAKEOFF_CUSTOM_ALGORITHMS": "shop.groups:loyal"})
+    for wrong, message in (
+        ("shop.groups", "must read module:function, got shop.groups"),
+        ("a=b:c", "must read module:function, got a=b:c"),
+        ("a:f,b:f", "names f twice: a:f and b:f"),
+    ):
+        with pytest.raises(ValidationError, match=message):
+            Settings.from_environment({"BAKEOFF_CUSTOM_ALGORITHMS": wrong})
 
 
 def test_a_setting_of_the_wrong_kind_stops_the_start() -> None:
