@@ -6,10 +6,11 @@ from typing import Literal
 from engine.summary import Statistics
 from results import ConversionValue, EffectSize, MeanValue
 from stats.difference import Difference, Undefined
+from stats.estimates import Estimate
 from stats.inverse_propensity import PropensityMoments, hajek_difference, hajek_mean
 from stats.means import Moments, cohens_d, mean_interval, welch
 from stats.proportions import Proportion, cohens_h, compare_proportions, unpooled_standard_error, wilson
-from stats.relative import Estimate, relative_difference
+from stats.relative import relative_difference
 from stats.sequential import ConfidenceSequence, confidence_sequence
 
 

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import fsum, sqrt
 
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtrit
 
 from stats.difference import Difference, Undefined
-
-_SMALLEST_N = 2  # a variance needs two units
+from stats.estimates import SMALLEST_N, Alternative, Estimate, compare_estimates
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,11 @@ class Moments:
         """Unbiased variance of one unit's value; n > 1."""
         return self.m2 / (self.n - 1)
 
+    @property
+    def estimate(self) -> Estimate:
+        """The mean as an estimate; n > 1."""
+        return Estimate(self.mean, self.variance, self.n)
+
     def merge(self, other: "Moments") -> "Moments":
         """Join the statistics of two disjoint sets of units.
 
@@ -63,8 +67,10 @@ class Moments:
         return Moments(n, self.total + other.total, self.m2 + other.m2 + gap**2 * self.n * other.n / n)
 
 
-def welch(control: Moments, treatment: Moments, *, level: float = 0.95) -> Difference | Undefined:
-    """Compare two means with Welch's two-sided t test.
+def welch(
+    control: Moments, treatment: Moments, *, level: float = 0.95, alternative: Alternative = "two_sided"
+) -> Difference | Undefined:
+    """Compare two means with Welch's t test.
 
     t = (m_t - m_c) / se, se = sqrt(v_c/n_c + v_t/n_t), with the degrees of freedom of
     Welch and Satterthwaite; interval estimate ± t_(df) se.
@@ -73,6 +79,7 @@ def welch(control: Moments, treatment: Moments, *, level: float = 0.95) -> Diffe
         control: Control group.
         treatment: Treatment group.
         level: Coverage of the interval, in (0, 1).
+        alternative: Of the test; the interval is two-sided in any case.
 
     Returns:
         The difference treatment - control in the metric's unit; undefined for a group of
@@ -81,37 +88,16 @@ def welch(control: Moments, treatment: Moments, *, level: float = 0.95) -> Diffe
     Source:
         Welch (1947), Biometrika 34, 28-35.
     """
-    if min(control.n, treatment.n) < _SMALLEST_N:
+    if min(control.n, treatment.n) < SMALLEST_N:
         return Undefined("a group has fewer than two units")
-    c, t = control.variance / control.n, treatment.variance / treatment.n
-    if c + t == 0:
-        return Undefined("the values do not vary in either group")
-    estimate = treatment.mean - control.mean
-    standard_error = sqrt(c + t)
-    df = welch_satterthwaite(c, control.n, t, treatment.n)
-    half = float(stdtrit(df, (1 + level) / 2)) * standard_error
-    return Difference(
-        estimate=estimate,
-        lower=estimate - half,
-        upper=estimate + half,
-        p_value=float(2 * stdtr(df, -abs(estimate / standard_error))),
-        method="Welch t; t interval",
-        standard_error=standard_error,
-        statistic=estimate / standard_error,
-        degrees_of_freedom=df,
+    return compare_estimates(
+        control.estimate, treatment.estimate, level=level, alternative=alternative, method="Welch t; t interval"
     )
-
-
-def welch_satterthwaite(c: float, n_c: int, t: float, n_t: int) -> float:
-    """Degrees of freedom of a difference of two means whose squared standard errors are c and t, not both 0."""
-    # Shares instead of squares of the variances themselves: tiny ones would underflow.
-    share = c / (c + t)
-    return 1 / (share**2 / (n_c - 1) + (1 - share) ** 2 / (n_t - 1))
 
 
 def mean_interval(group: Moments, *, level: float = 0.95) -> tuple[float, float] | Undefined:
     """Student's t interval for one mean."""
-    if group.n < _SMALLEST_N:
+    if group.n < SMALLEST_N:
         return Undefined("the group has fewer than two units")
     half = float(stdtrit(group.n - 1, (1 + level) / 2)) * sqrt(group.variance / group.n)
     return group.mean - half, group.mean + half
@@ -119,7 +105,7 @@ def mean_interval(group: Moments, *, level: float = 0.95) -> tuple[float, float]
 
 def cohens_d(control: Moments, treatment: Moments) -> float | Undefined:
     """Cohen's d, the difference of the means over the pooled standard deviation (Cohen 1988, chapter 2)."""
-    if min(control.n, treatment.n) < _SMALLEST_N:
+    if min(control.n, treatment.n) < SMALLEST_N:
         return Undefined("a group has fewer than two units")
     pooled = sqrt((control.m2 + treatment.m2) / (control.n + treatment.n - 2))
     if pooled == 0:

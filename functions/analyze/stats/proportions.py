@@ -1,13 +1,15 @@
 """Two proportions: is one group's conversion rate different from another's?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import asin, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, ndtr, ndtri
+from scipy.special import chdtrc, gammaln, ndtri
 
 from stats.difference import Difference, Undefined
+from stats.estimates import Alternative, Estimate, normal_p_value
 
 _SMALLEST_EXPECTED_COUNT = 5
 _TIE_TOLERANCE = 1e-7  # outcomes as likely as the observed one differ from it only by rounding
@@ -39,14 +41,36 @@ class Proportion:
         """Variance of one unit's outcome, p (1 - p)."""
         return self.rate * (1 - self.rate)
 
+    @property
+    def estimate(self) -> Estimate:
+        """The rate as an estimate; the group must have units."""
+        return Estimate(self.rate, self.variance, self.n)
 
-def compare_proportions(control: Proportion, treatment: Proportion, *, level: float = 0.95) -> Difference | Undefined:
+    def merge(self, other: "Proportion") -> "Proportion":
+        """Join the statistics of two disjoint sets of units."""
+        return Proportion(self.successes + other.successes, self.n + other.n)
+
+
+@dataclass(frozen=True, slots=True)
+class Omnibus:
+    """Whether any of several groups differs from the others."""
+
+    statistic: float
+    degrees_of_freedom: int
+    p_value: float
+    method: str
+
+
+def compare_proportions(
+    control: Proportion, treatment: Proportion, *, level: float = 0.95, alternative: Alternative = "two_sided"
+) -> Difference | Undefined:
     """Compare two proportions: z test, or Fisher's exact test where an expected count is below 5.
 
     Args:
         control: Control group.
         treatment: Treatment group.
         level: Coverage of the interval, in (0, 1).
+        alternative: Of the test; the interval is two-sided in any case.
 
     Returns:
         The difference treatment - control as a share (not in percent), with Newcombe's
@@ -62,14 +86,16 @@ def compare_proportions(control: Proportion, treatment: Proportion, *, level: fl
             estimate=treatment.rate - control.rate,
             lower=lower,
             upper=upper,
-            p_value=fisher_exact(control, treatment),
+            p_value=fisher_exact(control, treatment, alternative=alternative),
             method="Fisher exact; Newcombe interval",
         )
-    return two_proportion_z(control, treatment, level=level)
+    return two_proportion_z(control, treatment, level=level, alternative=alternative)
 
 
-def two_proportion_z(control: Proportion, treatment: Proportion, *, level: float = 0.95) -> Difference | Undefined:
-    """Compare two proportions with the two-sided pooled z test.
+def two_proportion_z(
+    control: Proportion, treatment: Proportion, *, level: float = 0.95, alternative: Alternative = "two_sided"
+) -> Difference | Undefined:
+    """Compare two proportions with the pooled z test.
 
     z = (p_t - p_c) / sqrt(p (1 - p) (1/n_c + 1/n_t)), with p the pooled rate.
 
@@ -77,6 +103,7 @@ def two_proportion_z(control: Proportion, treatment: Proportion, *, level: float
         control: Control group; n > 0.
         treatment: Treatment group; n > 0.
         level: Coverage of the interval, in (0, 1).
+        alternative: Of the test; the interval is two-sided in any case.
 
     Returns:
         The difference treatment - control as a share (not in percent), with Newcombe's
@@ -95,22 +122,24 @@ def two_proportion_z(control: Proportion, treatment: Proportion, *, level: float
         estimate=estimate,
         lower=lower,
         upper=upper,
-        p_value=float(2 * ndtr(-abs(estimate / standard_error))),
+        p_value=normal_p_value(estimate / standard_error, alternative),
         method="two-proportion z, pooled; Newcombe interval",
         standard_error=standard_error,
         statistic=estimate / standard_error,
     )
 
 
-def fisher_exact(control: Proportion, treatment: Proportion) -> float:
-    """Two-sided p of Fisher's exact test: the probability of all tables no likelier than this one.
+def fisher_exact(control: Proportion, treatment: Proportion, *, alternative: Alternative = "two_sided") -> float:
+    """P-value of Fisher's exact test.
 
-    Given the margins, the control's successes are hypergeometric. The sum runs over
-    every table with these margins, so it suits sparse tables.
+    Given the margins, the control's successes are hypergeometric. Two-sided it is the probability of all
+    tables no likelier than this one, one-sided of all with at most (for a greater treatment) or at least as
+    many successes in the control. The sum runs over every table with these margins, so it suits sparse ones.
 
     Args:
         control: Control group; n > 0.
         treatment: Treatment group; n > 0.
+        alternative: Of the test.
 
     Returns:
         The p-value, in (0, 1].
@@ -122,8 +151,41 @@ def fisher_exact(control: Proportion, treatment: Proportion) -> float:
     outcomes = np.arange(max(0, successes - treatment.n), min(control.n, successes) + 1, dtype=np.float64)
     log_mass = _log_choose(control.n, outcomes) + _log_choose(treatment.n, successes - outcomes)
     mass = np.exp(log_mass - log_mass.max())
-    observed = mass[int(control.successes - outcomes[0])]
-    return min(1.0, float(mass[mass <= observed * (1 + _TIE_TOLERANCE)].sum() / mass.sum()))
+    match alternative:
+        case "two_sided":
+            extreme = mass <= mass[int(control.successes - outcomes[0])] * (1 + _TIE_TOLERANCE)
+        case "greater":
+            extreme = outcomes <= control.successes
+        case "less":
+            extreme = outcomes >= control.successes
+    return min(1.0, float(mass[extreme].sum() / mass.sum()))
+
+
+def chi_square(groups: Sequence[Proportion]) -> Omnibus | Undefined:
+    """Ask of several groups at once whether their rates are all the same, with Pearson's chi-square.
+
+    χ² = Σ (r_i - r)² n_i / (r (1 - r)) with r the pooled rate: the sum over both cells of each group, with
+    groups - 1 degrees of freedom. Of two groups it is the square of the pooled z.
+
+    Args:
+        groups: Two or more, the control among them; those without units take no part.
+
+    Returns:
+        The test; undefined for fewer than two groups with units, or where no unit, or every one, converted.
+
+    Source:
+        Pearson (1900), Philosophical Magazine 50, 157-175.
+    """
+    counted = [group for group in groups if group.n > 0]
+    if len(counted) < 2:  # noqa: PLR2004 - a comparison is of two
+        return Undefined("fewer than two groups have units")
+    successes, total = sum(group.successes for group in counted), sum(group.n for group in counted)
+    if successes in (0, total):
+        return Undefined("no unit of any group converted" if successes == 0 else "every unit of all groups converted")
+    rate = successes / total
+    statistic = sum((group.rate - rate) ** 2 * group.n for group in counted) / (rate * (1 - rate))
+    df = len(counted) - 1
+    return Omnibus(statistic, df, float(chdtrc(df, statistic)), "chi-square over all groups")
 
 
 def _log_choose(n: int, k: NDArray[np.float64]) -> NDArray[np.float64]:

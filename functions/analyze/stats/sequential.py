@@ -1,12 +1,14 @@
 """Results that may be looked at as often as one likes: confidence sequences."""
 
 from dataclasses import dataclass
-from math import exp, log, sqrt
+from math import exp, expm1, log, sqrt
 
 from stats.difference import Undefined
+from stats.estimates import Alternative
 
 METHOD = "asymptotic confidence sequence"
 TUNING_SAMPLE_SIZE = 5_000
+_SMALLEST_EVIDENCE = 1e-12  # below which a one-sided p-value is 1 in any case
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,15 @@ def confidence_sequence(
     *,
     level: float = 0.95,
     tuning_sample_size: int = TUNING_SAMPLE_SIZE,
+    alternative: Alternative = "two_sided",
 ) -> ConfidenceSequence | Undefined:
     """Bound a difference at all sample sizes at once.
 
     Half-width s sqrt(2 (n rho² + 1) ln(sqrt(n rho² + 1) / alpha) / (n rho)²), with
     s² = se² n and rho = sqrt((-2 ln alpha + ln(-2 ln alpha + 1)) / N*). The p-value is
-    the alpha at which the sequence first touches 0, with rho held.
+    the alpha at which the sequence first touches 0, with rho held. A one-sided p-value inverts the one-sided
+    sequence, whose half-width is s sqrt(2 (n rho² + 1) ln(1 + sqrt(n rho² + 1) / (2 alpha)) / (n rho)²); the
+    interval is the two-sided one in any case.
 
     Args:
         estimate: The difference, absolute or relative.
@@ -39,12 +44,14 @@ def confidence_sequence(
         n: Units of both groups together.
         level: Coverage over all looks, in (0, 1).
         tuning_sample_size: N*, the number of units at which the sequence is tightest.
+        alternative: Of the p-value.
 
     Returns:
         The sequence's value at n; undefined without units or without variance.
 
     Source:
-        Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, arXiv 2103.06476.
+        Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, arXiv 2103.06476, equations 13 and 45 with n, rho and
+        s² of both groups together.
     """
     if n == 0 or standard_error == 0:
         return Undefined("no variance to bound the difference with")
@@ -53,7 +60,21 @@ def confidence_sequence(
     growth = n * rho_squared + 1
     # The half-width with s² = se² n put in, and the logarithm of the root taken apart.
     half = standard_error * sqrt(2 * growth / (n * rho_squared) * (log(growth) / 2 - log(alpha)))
-    exponent = log(growth) / 2 - (estimate / standard_error) ** 2 * n * rho_squared / (2 * growth)
+    # (estimate / s)² n rho² / (2 (n rho² + 1)), which the logarithms of both p-values are about.
+    evidence = (estimate / standard_error) ** 2 * n * rho_squared / (2 * growth)
     return ConfidenceSequence(
-        estimate=estimate, lower=estimate - half, upper=estimate + half, p_value=exp(min(0.0, exponent))
+        estimate=estimate,
+        lower=estimate - half,
+        upper=estimate + half,
+        p_value=_p_value(evidence, growth, estimate, alternative),
     )
+
+
+def _p_value(evidence: float, growth: float, estimate: float, alternative: Alternative) -> float:
+    if alternative == "two_sided":
+        return exp(min(0.0, log(growth) / 2 - evidence))
+    against = estimate <= 0 if alternative == "greater" else estimate >= 0
+    if against or evidence < _SMALLEST_EVIDENCE:
+        return 1.0
+    # sqrt(growth) / (2 (e^evidence - 1)), without overflow.
+    return min(1.0, sqrt(growth) / 2 * exp(-evidence) / -expm1(-evidence))

@@ -23,8 +23,8 @@ class Prior(Document):
         effect_sd: Its standard deviation; without one the prior is flat.
     """
 
-    alpha: FiniteFloat = Field(default=1, gt=0, le=1e9)
-    beta: FiniteFloat = Field(default=1, gt=0, le=1e9)
+    alpha: FiniteFloat = Field(default=1, ge=0.5, le=1e9)
+    beta: FiniteFloat = Field(default=1, ge=0.5, le=1e9)
     effect_mean: FiniteFloat = 0
     effect_sd: FiniteFloat | None = Field(default=None, gt=0)
 

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chi2_contingency
 from scipy.stats import fisher_exact as scipy_fisher_exact
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint, proportions_ztest
 
 from stats.difference import Difference, Undefined
 from stats.proportions import (
+    Omnibus,
     Proportion,
+    chi_square,
     cohens_h,
     compare_proportions,
     fisher_exact,
@@ -137,3 +140,28 @@ def test_coverage_and_type_one_error_by_simulation() -> None:
         rejected += result.p_value < 0.05
     assert 0.94 <= covered / 4_000 <= 0.96
     assert 0.04 <= rejected / 4_000 <= 0.06
+
+
+def test_chi_square_over_all_groups_equals_scipy() -> None:
+    groups = [Proportion(100, 1_000), Proportion(130, 1_100), Proportion(90, 950)]
+    found = chi_square([*groups, Proportion(0, 0)])
+    oracle = chi2_contingency([[g.successes, g.n - g.successes] for g in groups], correction=False)
+    assert isinstance(found, Omnibus)
+    assert found.statistic == pytest.approx(oracle.statistic, rel=1e-12)
+    assert found.p_value == pytest.approx(oracle.pvalue, rel=1e-9)
+    assert found.degrees_of_freedom == 2
+    two = chi_square(groups[:2])
+    z = two_proportion_z(*groups[:2])
+    assert isinstance(two, Omnibus)
+    assert isinstance(z, Difference)
+    assert two.statistic == pytest.approx((z.statistic or 0) ** 2)
+
+
+def test_chi_square_is_undefined_without_variation() -> None:
+    assert chi_square([Proportion(1, 2), Proportion(0, 0)]) == Undefined("fewer than two groups have units")
+    assert chi_square([Proportion(0, 2), Proportion(0, 3)]) == Undefined("no unit of any group converted")
+    assert chi_square([Proportion(2, 2), Proportion(3, 3)]) == Undefined("every unit of all groups converted")
+
+
+def test_merging() -> None:
+    assert Proportion(1, 3).merge(Proportion(2, 5)) == Proportion(3, 8)

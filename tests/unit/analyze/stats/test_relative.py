@@ -1,10 +1,12 @@
 """Relative differences, against gbstats' figures."""
 
 import pytest
+from scipy.special import stdtrit
 
 from stats.difference import Difference, Undefined
+from stats.estimates import Estimate
 from stats.means import Moments
-from stats.relative import Estimate, relative_difference
+from stats.relative import FIELLER, fieller, relative_difference
 
 
 def estimate(moments: Moments) -> Estimate:
@@ -50,3 +52,45 @@ def test_negative_baseline_keeps_the_direction() -> None:
 )
 def test_undefined_says_why(control: Estimate, treatment: Estimate, reason: str) -> None:
     assert relative_difference(control, treatment) == Undefined(reason)
+
+
+def fiellers(control: Estimate, treatment: Estimate) -> Difference:
+    found = fieller(control, treatment)
+    assert isinstance(found, Difference)
+    return found
+
+
+def test_fieller_bounds_are_the_ratios_that_a_t_test_just_does_not_refuse() -> None:
+    control, treatment = Estimate(10, 400, 100), Estimate(13, 900, 120)
+    found = fiellers(control, treatment)
+    for bound in (found.lower, found.upper):
+        ratio = 1 + bound
+        t = (13 - ratio * 10) / (900 / 120 + ratio**2 * 400 / 100) ** 0.5
+        assert abs(t) == pytest.approx(float(stdtrit(found.degrees_of_freedom, 0.975)), rel=1e-9)
+    assert found.method == FIELLER
+    assert found.estimate == pytest.approx(0.3)
+    # It is askew: farther above the estimate than below.
+    assert found.upper - found.estimate > found.estimate - found.lower
+
+
+def test_fieller_nears_the_delta_method_as_units_come() -> None:
+    control, treatment = Estimate(10, 400, 10**7), Estimate(10.1, 410, 10**7)
+    delta, found = relative_difference(control, treatment), fiellers(control, treatment)
+    assert isinstance(delta, Difference)
+    assert (found.lower, found.upper) == pytest.approx((delta.lower, delta.upper), rel=1e-3)
+
+
+def test_fieller_of_a_baseline_below_zero_is_the_mirror_image() -> None:
+    above = fiellers(Estimate(10, 400, 100), Estimate(13, 900, 120))
+    below = fiellers(Estimate(-10, 400, 100), Estimate(-13, 900, 120))
+    assert below.estimate == -above.estimate
+    assert (below.lower, below.upper) == pytest.approx((-above.upper, -above.lower))
+
+
+def test_fieller_is_undefined_near_a_baseline_of_zero() -> None:
+    assert fieller(Estimate(1, 400, 100), Estimate(13, 900, 120)) == Undefined("the control's interval contains 0")
+    # The baseline's own t has 9 degrees of freedom and keeps clear of 0; that of the difference has 1.
+    control, treatment = Estimate(10, 150, 10), Estimate(13, 1e9, 2)
+    assert fieller(control, treatment) == Undefined("the control's interval contains 0")
+    assert fieller(Estimate(1, 0, 5), Estimate(1, 0, 5)) == Undefined("the values do not vary in either group")
+    assert fieller(Estimate(1, 1, 1), Estimate(1, 1, 5)) == Undefined("a group has fewer than two units")

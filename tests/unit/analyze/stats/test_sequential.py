@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from stats.difference import Difference, Undefined
+from stats.estimates import Estimate
 from stats.means import Moments
-from stats.relative import Estimate, relative_difference
+from stats.relative import relative_difference
 from stats.sequential import ConfidenceSequence, confidence_sequence
 
 
