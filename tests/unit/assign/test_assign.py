@@ -27,7 +27,8 @@ def post(stream: InMemoryEventSink) -> Any:
     api = build_api(Services(Assigner(store, SettableClock()), recorder, lambda: ["checkout_button"]))
 
     def post(body: Any) -> tuple[int, dict[str, Any]]:
-        answer = api.resolve(http_event("POST", "/ab_test/assign", json.dumps(body)), CONTEXT)
+        text = body if isinstance(body, str) else json.dumps(body)
+        answer = api.resolve(http_event("POST", "/ab_test/assign", text), CONTEXT)
         return answer["statusCode"], json.loads(answer["body"])
 
     return post
@@ -56,6 +57,53 @@ def test_an_integer_is_the_unit_of_its_decimal_string(post: Any, stream: InMemor
         post({"user_id": user_id, "experiment_name": "checkout_button", "context": {"country": "DE"}})
     assert [event.user_id for event in stream.events] == ["17", "17"]
     assert stream.events[0].group_name == stream.events[1].group_name
+
+
+@pytest.mark.parametrize(
+    ("sent", "unit"),
+    [
+        ('"José"', "José"),
+        ('"Jose\\u0301"', "Jose\u0301"),
+        ('"用户-1"', "用户-1"),
+        ('"\\ud83d\\udc69\\u200d\\ud83d\\udcbb"', "👩\u200d💻"),
+        ('" a b\\n"', " a b\n"),
+        ('"\\u0000"', "\x00"),
+        ('"' + "x" * 512 + '"', "x" * 512),
+        ("0", "0"),
+        ("-17", "-17"),
+        ("123456789012345678901234567890", "123456789012345678901234567890"),
+    ],
+)
+def test_any_unicode_string_is_a_unit_exactly_as_given(
+    post: Any, stream: InMemoryEventSink, sent: str, unit: str
+) -> None:
+    status, answer = post(
+        f'{{"user_id": {sent}, "experiment_name": "checkout_button", "context": {{"country": "DE"}}}}'
+    )
+    expected = "control" if bucket("checkout_button", "group", unit) < 0.5 else "treatment"
+    assert (status, answer["group_name"]) == (200, expected)
+    assert stream.events[0].user_id == unit
+
+
+@pytest.mark.parametrize(
+    ("sent", "detail"),
+    [
+        ('""', "user_id: must not be empty"),
+        ("1.0", "user_id: must be a string or an integer, got 1.0"),
+        ("1e3", "user_id: must be a string or an integer, got 1000.0"),
+        ("true", "user_id: must be a string or an integer, got True"),
+        ("null", "user_id: must be a string or an integer"),
+        ("[1]", "user_id: must be a string or an integer"),
+        ('"\\ud800"', "body: must be valid JSON"),
+        ('"a\\udfff"', "body: must be valid JSON"),
+        ('"' + "x" * 513 + '"', "user_id: string should have at most 512 characters"),
+    ],
+)
+def test_anything_else_is_no_unit(post: Any, stream: InMemoryEventSink, sent: str, detail: str) -> None:
+    status, problem = post(f'{{"user_id": {sent}, "experiment_name": "checkout_button"}}')
+    assert status == 400
+    assert problem["detail"].startswith(detail)
+    assert stream.events == []
 
 
 def test_an_exposure_is_counted(post: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,6 +96,20 @@ def test_a_file_with_a_refused_experiment_is_not_applied(call: Any) -> None:
     assert [each["config_version"] for each in call("GET", PATH)[1]] == [2, 1]
 
 
+def test_an_experiment_that_is_too_large_is_refused_by_its_size(call: Any) -> None:
+    status, problem = call("POST", PATH, DOCUMENT | {"description": "x" * 400_000})
+    assert status == 413
+    assert problem["detail"].startswith("the experiment is 40")
+    body = {"experiments": [DOCUMENT | {"description": "x" * 400_000}]}
+    status, plan = call("PUT", PATH, body, "dry_run=true")
+    assert (status, plan["experiments"][0]["action"]) == (200, "refused")
+
+
+def test_a_long_list_of_target_users_comes_back_as_a_reference(call: Any) -> None:
+    status, created = call("POST", PATH, DOCUMENT | {"target_users": [f"user-{n}" for n in range(60_000)]})
+    assert (status, created["target_users"], created["target_user_list"]["count"]) == (201, None, 60_000)
+
+
 def test_the_history_tells_who_did_what(call: Any) -> None:
     call("POST", PATH, DOCUMENT)
     call("POST", f"{PATH}/e/start")

@@ -19,7 +19,7 @@ from bakeoff_core.errors import (
 from bakeoff_core.experiments.changes import DEFINED
 from bakeoff_core.experiments.lifecycle import Action, next_status
 from bakeoff_core.experiments.model import Experiment, ExperimentDefinition, Group, Status, TargetUserList
-from bakeoff_core.stores.experiments import Audit, AuditEntry, ExperimentStore
+from bakeoff_core.stores.experiments import Audit, AuditEntry, ExperimentStore, document_of
 from bakeoff_core.stores.objects import ObjectNotFound
 from bakeoff_core.stores.target_users import TargetUserLists, describe, is_long
 from bakeoff_core.validation import field_errors
@@ -133,11 +133,11 @@ class ExperimentManager:
         try:
             present = self._store.get(definition.name)
         except ExperimentNotFound:
-            return None, self._created(document)[0]
+            return None, _checked_size(self._created(document)[0])
         same, _ = self._settled(_with_start(document, present), present)
         if present.archived_at is None and _fields(same) == _fields(present):
             return present, present
-        return present, self._changed(present, document, new_version=new_version)[0]
+        return present, _checked_size(self._changed(present, document, new_version=new_version)[0])
 
     def move(self, name: str, action: Action, actor: str) -> Experiment:
         """Start, pause, resume, stop or complete an experiment.
@@ -293,6 +293,11 @@ def _definition(document: Mapping[str, Any]) -> ExperimentDefinition:
         return ExperimentDefinition.model_validate({k: v for k, v in document.items() if k not in SET_BY_BAKEOFF})
     except ValidationError as error:
         raise InvalidInput(field_errors(error)) from None
+
+
+def _checked_size(experiment: Experiment) -> Experiment:
+    document_of(experiment)
+    return experiment
 
 
 def _with_start(document: Mapping[str, Any], present: Experiment) -> Mapping[str, Any]:

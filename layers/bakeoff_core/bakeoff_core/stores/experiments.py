@@ -38,6 +38,21 @@ class AuditEntry:
     experiment: Experiment
 
 
+def document_of(experiment: Experiment) -> str:
+    """Write an experiment as it is kept.
+
+    Raises:
+        PayloadTooLarge: It is larger than an item may be.
+    """
+    document = experiment.model_dump_json()
+    if (size := len(document.encode())) > _LARGEST_DOCUMENT:
+        raise PayloadTooLarge(
+            f"the experiment is {size:,} bytes long, and at most {_LARGEST_DOCUMENT:,} are kept: "
+            "shorten its parameters, descriptions or forced_groups"
+        )
+    return document
+
+
 class ExperimentStore(Protocol):
     """Experiments by name. Every implementation passes tests/contract/test_experiment_store.py."""
 
@@ -81,7 +96,7 @@ class InMemoryExperimentStore:
         if (present.version if present else 0) != experiment.version:
             raise VersionConflict(experiment.name)
         successor = experiment.model_copy(update={"version": experiment.version + 1})
-        _document(successor)
+        document_of(successor)
         self._current[successor.name] = successor
         self._history.setdefault(successor.name, []).append(AuditEntry(audit, successor))
         return successor
@@ -116,7 +131,7 @@ class DynamoExperimentStore:
     def put(self, experiment: Experiment, audit: Audit) -> Experiment:
         """Write the next version of an experiment with its audit entry."""
         successor = experiment.model_copy(update={"version": experiment.version + 1})
-        document = {"name": successor.name, "version": successor.version, "document": _document(successor)}
+        document = {"name": successor.name, "version": successor.version, "document": document_of(successor)}
         entry = {
             **document,
             "item": f"audit#{successor.version:08}",
@@ -177,16 +192,6 @@ class DynamoExperimentStore:
             (experiment for experiment in found if experiment.archived_at is None),
             key=lambda experiment: experiment.name,
         )
-
-
-def _document(experiment: Experiment) -> str:
-    document = experiment.model_dump_json()
-    if (size := len(document.encode())) > _LARGEST_DOCUMENT:
-        raise PayloadTooLarge(
-            f"the experiment is {size:,} bytes long, and at most {_LARGEST_DOCUMENT:,} are kept: "
-            "shorten its parameters, descriptions or forced_groups"
-        )
-    return document
 
 
 def _only_after(version: int) -> dict[str, Any]:
