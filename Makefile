@@ -1,4 +1,4 @@
-.PHONY: setup setup-dev demo serve test lint format clean
+.PHONY: setup setup-dev demo serve test test-frameworks lint format clean
 
 # The newest supported Python that runs; a pyenv shim may be on PATH and still refuse to.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
@@ -23,6 +23,10 @@ serve: setup
 test: setup-dev
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not build and not slow"
 
+# Each framework in an environment of its own; FRAMEWORKS="xgboost torch" tests some of them.
+test-frameworks: setup-dev
+	$(BIN)/python -m scripts.test_frameworks $(FRAMEWORKS)
+
 lint: setup-dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -33,7 +37,7 @@ format: setup-dev
 	$(BIN)/ruff check --fix
 
 clean:
-	rm -rf .venv .venv-sam .venv-lambda .aws-sam .local
+	rm -rf .venv .venv-* .aws-sam .local
 
 .venv/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Bakeoff needs Python 3.11, 3.12 or 3.13 on PATH" >&2; exit 1; }
