@@ -2,7 +2,10 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bakeoff_core.assignment import targeting
 from bakeoff_core.assignment.targeting import compile_condition
 
 
@@ -163,3 +166,18 @@ def test_no_pattern_runs_away(pattern: str) -> None:
     started = time.process_time()
     assert compile_condition({"a": {"$regex": pattern}})({"a": text}) is False
     assert time.process_time() - started < 2
+
+
+OPERATORS = [*targeting._OPERATORS, *targeting._COMBINE]
+_names = st.sampled_from(["a", "b", "a.b", *OPERATORS])
+_scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+_json = st.recursive(_scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_names, inner, max_size=3))
+
+
+@given(condition=st.dictionaries(_names, _json, max_size=3), context=st.dictionaries(st.sampled_from("ab"), _json))
+def test_whatever_can_be_written_down_is_refused_or_decides(condition: dict[str, Any], context: dict[str, Any]) -> None:
+    try:
+        compiled = compile_condition(condition)
+    except ValueError:
+        return
+    assert compiled(context) in {True, False}

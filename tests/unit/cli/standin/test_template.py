@@ -15,11 +15,21 @@ ALLOWED = {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
+        "dynamodb:Scan",
         "dynamodb:UpdateItem",
         "kinesis:PutRecords",
+        "s3:GetObject",
         "sqs:SendMessage",
     },
-    "ExperimentsFunction": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan"},
+    "ExperimentsFunction": {
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:Scan",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+    },
     "PredictFunction": {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
@@ -64,7 +74,7 @@ def test_every_function_has_code_and_a_handler_there(declared: Declarations) -> 
 
 def test_every_route_has_one_function(declared: Declarations) -> None:
     routes = [(route.method, route.path) for route in declared.routes]
-    assert len(routes) == len(set(routes)) == 27
+    assert len(routes) == len(set(routes)) == 31
     assert {route.function for route in declared.routes} <= declared.functions.keys()
 
 
