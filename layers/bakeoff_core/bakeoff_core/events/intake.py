@@ -15,6 +15,7 @@ from bakeoff_core.stores.streams import MAX_RECORD_BYTES, EventSink
 from bakeoff_core.validation import field_errors
 
 MAX_EVENTS_A_REQUEST = 500
+_TOO_LARGE = (FieldError("metadata", "makes the event larger than 1 MiB"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +52,21 @@ class EventIntake:
         self._clock = clock
         self._new_id = new_id
 
-    def accept(self, reports: Sequence[Any]) -> list[Outcome]:
+    def accept(
+        self, reports: Sequence[Any], read: Callable[[Any], EventRequest] = EventRequest.model_validate
+    ) -> list[Outcome]:
         """Take every event that is right and that the stream takes.
 
         Args:
             reports: Up to 500 events, as parsed from JSON and not validated.
+            read: Makes an event of a report, or raises pydantic.ValidationError.
 
         Returns:
             One outcome an event, in their order.
 
         Raises:
             InvalidInput: There are no events, or none of them is right.
-            PayloadTooLarge: There are more than 500.
+            PayloadTooLarge: There are more than 500, or each is larger than the stream takes.
             DependencyUnavailable: The stream took none of them.
         """
         if not reports:
@@ -70,8 +74,10 @@ class EventIntake:
         if len(reports) > MAX_EVENTS_A_REQUEST:
             raise PayloadTooLarge(f"must hold {MAX_EVENTS_A_REQUEST} events at most, got {len(reports)}")
         now = self._clock()
-        checked = [self._check(report, now) for report in reports]
+        checked = [self._check(report, now, read) for report in reports]
         events = {index: event for index, event in enumerate(checked) if isinstance(event, Event)}
+        if all(result == _TOO_LARGE for result in checked):
+            raise PayloadTooLarge(f"metadata: {_TOO_LARGE[0].msg}")
         if not events:
             raise InvalidInput([_at(index, error) for index, errors in enumerate(checked) for error in _errors(errors)])
         refused = {id(event) for event in self._stream.put(list(events.values()))}
@@ -79,13 +85,13 @@ class EventIntake:
             raise DependencyUnavailable("the event stream")
         return [self._outcome(index, result, refused) for index, result in enumerate(checked)]
 
-    def _check(self, report: Any, now: datetime) -> Event | tuple[FieldError, ...]:
+    def _check(self, report: Any, now: datetime, read: Callable[[Any], EventRequest]) -> Event | tuple[FieldError, ...]:
         try:
-            event = EventRequest.model_validate(report).to_event(self._new_id(now), now)
+            event = read(report).to_event(self._new_id(now), now)
         except ValidationError as error:
             return tuple(field_errors(error))
         if len(event.to_line()) > MAX_RECORD_BYTES - 1_024:
-            return (FieldError("metadata", "makes the event larger than 1 MiB"),)
+            return _TOO_LARGE
         return event
 
     def _outcome(self, index: int, result: Event | tuple[FieldError, ...], refused: set[int]) -> Outcome:

@@ -1,5 +1,7 @@
 """Routes of a hot entry point, on Powertools' resolver: no framework stands between a request and its answer."""
 
+import base64
+import binascii
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -10,7 +12,7 @@ from typing import Any, TypeVar
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from bakeoff_core.errors import BakeoffError, InvalidInput, NotFound
+from bakeoff_core.errors import BakeoffError, InvalidInput, NotFound, PayloadTooLarge
 from bakeoff_core.http.events import as_payload_2, header
 from bakeoff_core.http.problems import CONTENT_TYPE, problem_for
 from bakeoff_core.http.request_ids import HEADER, request_id_for
@@ -20,6 +22,9 @@ Route = TypeVar("Route", bound=Callable[..., Any])
 
 DescribeError = Callable[[str, Exception], tuple[int, dict[str, Any]]]
 """Says with which status and JSON body a protocol answers an error on a path."""
+
+MAX_ANSWER_BYTES = 6 * 1024**2 - 16 * 1024
+"""What Lambda carries back, with room for the headers."""
 
 _to_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
 
@@ -33,6 +38,17 @@ def json_response(status: int, content: Mapping[str, Any], headers: Mapping[str,
         headers: Headers besides those that every answer has.
     """
     return Response(status, "application/json", _to_json(content), dict(headers or {}))
+
+
+def bytes_response(status: int, content: bytes, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+    """Make an answer of bytes, which travels through API Gateway in base64.
+
+    Args:
+        status: The status code.
+        content: The body.
+        headers: Headers besides those that every answer has.
+    """
+    return Response(status, "application/octet-stream", content, dict(headers or {}))
 
 
 class HttpApi:
@@ -78,6 +94,11 @@ class HttpApi:
         return self._request_id
 
     @property
+    def headers(self) -> dict[str, str]:
+        """The headers of the request that is being served, by name in lower case."""
+        return {name.lower(): value for name, value in self._resolver.current_event.headers.items()}
+
+    @property
     def body(self) -> str | None:
         """The body of the request that is being served, decoded.
 
@@ -88,6 +109,22 @@ class HttpApi:
             return self._resolver.current_event.decoded_body
         except ValueError:
             raise InvalidInput.of("body", "must be UTF-8 text") from None
+
+    @property
+    def raw_body(self) -> bytes:
+        """The bytes of the body of the request that is being served.
+
+        Raises:
+            InvalidInput: They should be in base64, and are not.
+        """
+        event = self._resolver.current_event.raw_event
+        body: str = event.get("body") or ""
+        if not event.get("isBase64Encoded"):
+            return body.encode(errors="surrogatepass")
+        try:
+            return base64.b64decode(body, validate=True)
+        except binascii.Error:
+            raise InvalidInput.of("body", "must be in base64") from None
 
     def header(self, name: str) -> str | None:
         """Look up a header of the request that is being served, by its name in lower case."""
@@ -109,6 +146,9 @@ class HttpApi:
             answer = self._resolver.resolve(request, context)
         except Exception as error:  # noqa: BLE001 - the last line before the runtime, which would show a stack trace
             answer = self._resolver_answer(self._problem(error))
+        if len(answer.get("body") or "") > MAX_ANSWER_BYTES // 3 and len(json.dumps(answer)) > MAX_ANSWER_BYTES:
+            too_large = PayloadTooLarge(f"the answer would be above {MAX_ANSWER_BYTES} bytes: ask for less at once")
+            answer = self._resolver_answer(self._problem(too_large))
         answer["headers"] = {
             **answer.get("headers", {}),
             HEADER: self._request_id,

@@ -1,5 +1,6 @@
 """Where events go: the stream, and the queue that takes what the stream refuses."""
 
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ _MAX_PARTITION_KEY = 256
 
 _ATTEMPTS = 4
 _FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_CALL_SECONDS = 2.5  # of an impatient client: a second to connect, a second to answer, and some reserve
 
 PATIENCE_OF_A_CALLER = 2
 """Attempts while somebody waits for an answer that does not depend on the events."""
@@ -57,6 +59,7 @@ class KinesisEventStream:
         client: A boto3 Kinesis client.
         stream: The stream's name.
         attempts: How often a record is offered before it counts as refused.
+        seconds_left: How long the caller can still wait. No call is begun that might not be over by then.
         sleep: Waits for that many seconds.
         uniform: Draws a number between two others, for the jitter.
     """
@@ -66,12 +69,15 @@ class KinesisEventStream:
         client: Any,
         stream: str,
         attempts: int = _ATTEMPTS,
+        *,
+        seconds_left: Callable[[], float] = lambda: math.inf,
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._client = client
         self._stream = stream
         self._attempts = attempts
+        self._seconds_left = seconds_left
         self._sleep = sleep
         self._uniform = uniform
 
@@ -84,9 +90,11 @@ class KinesisEventStream:
 
     def _put_batch(self, batch: "list[tuple[Event, dict[str, Any]]]") -> list[Event]:
         for attempt in range(self._attempts):
-            if attempt:
-                ceiling = _FIRST_PAUSE_SECONDS * 2**attempt
-                self._sleep(self._uniform(0, ceiling))
+            pause = self._uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt) if attempt else 0.0
+            if self._seconds_left() < pause + _LONGEST_CALL_SECONDS:
+                break
+            if pause:
+                self._sleep(pause)
             batch = self._refused_of(batch)
             if not batch:
                 break
