@@ -300,6 +300,16 @@ def test_an_archived_experiment_leaves_the_list_and_keeps_its_history(manager: E
         manager.archive("e", "eve")
 
 
+def test_an_experiment_whose_end_has_passed_does_not_start_now(manager: ExperimentManager) -> None:
+    over = {"end_time": NOON.isoformat()}
+    manager.create(DOCUMENT | over, "ann")
+    with pytest.raises(InvalidInput, match="^end_time: is over: set a later one, or a start_time before it"):
+        manager.move("e", "start", "ann")
+    # A test that is replayed later has both times.
+    manager.change("e", DOCUMENT | over | {"start_time": "2026-01-01T00:00:00Z"}, "ann")
+    assert manager.move("e", "start", "ann").status == "running"
+
+
 def in_namespace(name: str, start: float, end: float, namespace: str = "shop") -> dict[str, Any]:
     return DOCUMENT | {"name": name, "namespace": {"name": namespace, "range_start": start, "range_end": end}}
 

@@ -1,6 +1,7 @@
 """Managing experiments: creating, changing and moving them through their life, each step on record."""
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -156,7 +157,7 @@ class ExperimentManager:
         update: dict[str, Any] = {"status": status, "updated_at": now}
         if action == "start":
             self._check_startable(experiment)
-            update["start_time"] = experiment.start_time or now
+            update["start_time"] = _start_of(experiment, now)
         return self._store.put(experiment.model_copy(update=update), Audit(actor, action, now))
 
     def archive(self, name: str, actor: str) -> Experiment:
@@ -304,6 +305,14 @@ def _with_start(document: Mapping[str, Any], present: Experiment) -> Mapping[str
     # Starting set it where the owner had not, so that a definition written down before does not have it.
     keeps = present.status != "draft" and document.get("start_time") is None
     return {**document, "start_time": present.start_time} if keeps else document
+
+
+def _start_of(experiment: Experiment, now: datetime) -> datetime:
+    if experiment.start_time is not None:
+        return experiment.start_time
+    if experiment.end_time is not None and experiment.end_time <= now:
+        raise InvalidInput.of("end_time", "is over: set a later one, or a start_time before it")
+    return now
 
 
 def _refuse_archived(experiment: Experiment) -> None:
