@@ -1,4 +1,4 @@
-.PHONY: setup setup-dev demo serve test test-frameworks lint format clean
+.PHONY: setup setup-dev demo serve test test-slow test-frameworks lint format clean
 
 # The newest supported Python that runs; a pyenv shim may be on PATH and still refuse to.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
@@ -22,6 +22,10 @@ serve: setup
 
 test: setup-dev
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not build and not slow"
+
+# What takes longer than a developer waits: storms, simulations, large data.
+test-slow: setup-dev
+	$(BIN)/python -m pytest -n auto --dist loadfile -m slow
 
 # Each framework in an environment of its own; FRAMEWORKS="xgboost torch" tests some of them.
 test-frameworks: setup-dev
