@@ -3,7 +3,6 @@ from datetime import timedelta
 from threading import Barrier
 from typing import Any
 
-import boto3
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -17,7 +16,7 @@ from bakeoff_core.stores.assignments import (
     KeptAssignment,
 )
 from bakeoff_core.stores.aws import table
-from tests.support import NOON, unicode_text
+from tests.support import NOON, create_table, unicode_text
 
 DAY = timedelta(days=1)
 KEY = AssignmentKey("checkout_button", 1, "user-1")
@@ -30,12 +29,7 @@ def store(request: pytest.FixtureRequest) -> AssignmentStore:
     if request.param == "memory":
         return InMemoryAssignmentStore()
     request.getfixturevalue("aws")
-    boto3.client("dynamodb").create_table(
-        TableName="assignments",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "key", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "key", "KeyType": "HASH"}],
-    )
+    create_table("assignments", "key")
     return DynamoAssignmentStore(table("assignments"))
 
 
@@ -106,12 +100,7 @@ def test_the_winner_is_read_where_the_failed_condition_does_not_tell_it(aws: Non
             assert request["ConsistentRead"] is True
             return self._inner.get_item(**request)
 
-    boto3.client("dynamodb").create_table(
-        TableName="assignments",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "key", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "key", "KeyType": "HASH"}],
-    )
+    create_table("assignments", "key")
     terse = DynamoAssignmentStore(Table(table("assignments")))
     assert terse.keep(KEY, A, NOON) is A
     assert terse.keep(KEY, B, NOON) == A

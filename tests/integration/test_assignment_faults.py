@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from threading import Thread
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
@@ -19,7 +19,7 @@ from bakeoff_core.stores.arms import DynamoArmStore
 from bakeoff_core.stores.assignments import DynamoAssignmentStore
 from bakeoff_core.stores.aws import impatient_table
 from bakeoff_core.stores.experiments import Audit, CachedExperiments, DynamoExperimentStore
-from tests.support import NOON, SettableClock, experiment
+from tests.support import NOON, SettableClock, create_table, experiment
 
 ALGORITHMS = ("random", "weighted", "bandit")
 
@@ -28,19 +28,9 @@ class House:
     """Assignment on three DynamoDB tables, one experiment an algorithm, its configuration read once."""
 
     def __init__(self) -> None:
-        for name, keys in (
-            ("experiments", ["name", "item"]),
-            ("assignments", ["key"]),
-            ("arms", ["name", "item"]),
-        ):
-            boto3.client("dynamodb").create_table(
-                TableName=name,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-                KeySchema=[
-                    {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-                ],
-            )
+        create_table("experiments", "name", "item")
+        create_table("assignments", "key")
+        create_table("arms", "name", "item")
         self.tables = {name: impatient_table(name) for name in ("experiments", "assignments", "arms")}
         self.clock, self.stale = SettableClock(), list[str]()
         store = DynamoExperimentStore(self.tables["experiments"])
@@ -87,7 +77,7 @@ class _Body:
 
 def throttling(request: Any, **_: Any) -> AWSResponse:
     kind = b'{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"slow down"}'
-    return AWSResponse(request.url, 400, {"content-type": "application/x-amz-json-1.0"}, _Body(kind))
+    return AWSResponse(request.url, 400, HTTPHeaders(), _Body(kind))
 
 
 @pytest.mark.parametrize("fault", [down, throttling])

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
 from moto import mock_aws
@@ -16,7 +15,7 @@ from bakeoff_core.assignment.drawing import Draw
 from bakeoff_core.stores.arms import ArmsKey, DynamoArmStore
 from bakeoff_core.stores.assignments import DynamoAssignmentStore
 from bakeoff_core.stores.aws import table
-from tests.support import NOON, SettableClock, experiment
+from tests.support import NOON, SettableClock, create_table, experiment
 
 CALLERS = 50
 GROUPS = [{"name": name, "weight": weight} for name, weight in (("a", 5), ("b", 3), ("c", 2))]
@@ -26,15 +25,8 @@ GROUPS = [{"name": name, "weight": weight} for name, weight in (("a", 5), ("b", 
 def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
-        for name, keys in (("assignments", ["key"]), ("arms", ["name", "item"])):
-            boto3.client("dynamodb").create_table(
-                TableName=name,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-                KeySchema=[
-                    {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-                ],
-            )
+        create_table("assignments", "key")
+        create_table("arms", "name", "item")
         yield table("assignments"), table("arms")
 
 

@@ -52,6 +52,16 @@ class PropensityMoments:
             residual=fsum(((y - mean) / p) ** 2 for y, p in pairs),
         )
 
+    @property
+    def mean(self) -> float:
+        """Hájek's mean; the group must have units."""
+        return self.total / self.inverse
+
+    @property
+    def variance_of_mean(self) -> float:
+        """The linearised variance of Hájek's mean; n > 1."""
+        return self.residual / self.inverse**2 * self.n / (self.n - 1)
+
 
 @dataclass(frozen=True, slots=True)
 class WeightedMean:
@@ -90,9 +100,7 @@ def hajek_mean(group: PropensityMoments, *, level: float = 0.95) -> WeightedMean
     """
     if group.n < _SMALLEST_N:
         return Undefined("the group has fewer than two units")
-    return _with_interval(
-        group.total / group.inverse, group.residual / group.inverse**2 * group.n / (group.n - 1), level
-    )
+    return _with_interval(group.mean, group.variance_of_mean, level)
 
 
 def horvitz_thompson_mean(group: PropensityMoments, units: int, *, level: float = 0.95) -> WeightedMean | Undefined:
@@ -131,10 +139,10 @@ def hajek_difference(
         The difference treatment - control in the metric's unit with a two-sided normal test; undefined for
         a group of fewer than two units or where neither group's values vary.
     """
-    c, t = hajek_mean(control), hajek_mean(treatment)
-    if isinstance(c, Undefined) or isinstance(t, Undefined):
+    if min(control.n, treatment.n) < _SMALLEST_N:
         return Undefined("a group has fewer than two units")
-    return _difference(t.estimate - c.estimate, c.variance + t.variance, HAJEK, level)
+    variance = control.variance_of_mean + treatment.variance_of_mean
+    return _difference(treatment.mean - control.mean, variance, HAJEK, level)
 
 
 def horvitz_thompson_difference(

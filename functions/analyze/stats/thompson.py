@@ -65,7 +65,7 @@ def probability_best(posteriors: Sequence[Beta]) -> list[float]:
     b = np.array([[each.b] for each in posteriors], dtype=np.float64)
     x, weights = _grid(a, b)
     densities = np.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
-    below: _Numbers = betainc(a, b, x)
+    below = np.asarray(betainc(a, b, x), dtype=np.float64)
     best = np.array(
         [
             float(weights @ (density * np.delete(below, index, axis=0).prod(axis=0)))

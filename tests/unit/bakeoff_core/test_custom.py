@@ -16,8 +16,7 @@ def first_group(experiment: Experiment, unit: str) -> Mapping[str, float]:
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     made = ModuleType("shop_algorithms")
-    made.first_group = first_group  # type: ignore[attr-defined] - a module made for the test
-    made.number = 3  # type: ignore[attr-defined] - likewise
+    vars(made).update(first_group=first_group, number=3)
     monkeypatch.setitem(sys.modules, "shop_algorithms", made)
     return made
 

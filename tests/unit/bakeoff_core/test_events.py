@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bakeoff_core.assignment.assigner import decide
+from bakeoff_core.assignment.drawing import Draw
 from bakeoff_core.errors import DependencyUnavailable, InvalidInput, PayloadTooLarge
 from bakeoff_core.events.ids import time_ordered_id
 from bakeoff_core.events.intake import EventIntake
@@ -168,6 +169,14 @@ def test_intake_refuses_an_event_that_no_stream_record_could_hold() -> None:
 
 def recorder(stream: InMemoryEventSink, fallback: InMemoryEventSink) -> EventRecorder:
     return EventRecorder(stream, fallback, SettableClock(), counting_ids())
+
+
+def test_an_exposure_of_a_drawn_group_carries_the_weights_of_the_draw() -> None:
+    recording = recorder(InMemoryEventSink(), InMemoryEventSink())
+    weights = {"control": 0.2, "treatment": 0.8}
+    drawn = decide(experiment(assignment_algorithm="bandit"), "u", {}, NOON, lambda *_: Draw("treatment", weights))
+    event = recording.exposure(drawn, {})
+    assert (event.group_name, event.propensity, event.metadata["weights"]) == ("treatment", 0.8, weights)
 
 
 def test_an_exposure_carries_what_the_analysis_needs() -> None:

@@ -60,7 +60,7 @@ class Allocator:
         self._epochs: BoundedAgeCache[ArmsKey, Epoch | None] = BoundedAgeCache(
             stores.arms.epoch, weights_max_age_seconds, clock, lambda key: _fell_back(key.experiment, "arms")
         )
-        self._weights = {
+        self._weights: dict[str, Callable[[Experiment, str], Mapping[str, float]]] = {
             "random": lambda experiment, _unit: experiment.shares,
             "weighted": self._balancing,
             "bandit": self._of_the_epoch,
