@@ -77,8 +77,7 @@ class Propensities:
     """What a group's units come to once the changing weights of a bandit are taken into account.
 
     Attributes:
-        metrics: Sums weighted by inverse propensities, by the names of conversions and means without a window
-            and without a cap; for other metrics there are none.
+        metrics: Sums weighted by inverse propensities, by metric name; of ratios and quantiles there are none.
         expected: Units to be expected by the weights that were in force when each unit was drawn.
     """
 
