@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
@@ -108,6 +109,7 @@ def test_the_winner_is_read_where_the_failed_condition_does_not_tell_it(aws: Non
 
 def test_a_table_that_does_not_answer_is_an_unavailable_dependency(aws: None) -> None:
     store = DynamoAssignmentStore(table("missing"))
-    for call in (lambda: store.get(KEY, NOON), lambda: store.keep(KEY, A, NOON)):
+    calls: list[Callable[[], object]] = [lambda: store.get(KEY, NOON), lambda: store.keep(KEY, A, NOON)]
+    for call in calls:
         with pytest.raises(DependencyUnavailable, match="the assignment table is unavailable at the moment"):
             call()
