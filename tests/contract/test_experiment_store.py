@@ -4,8 +4,15 @@ from datetime import timedelta
 import pytest
 
 from bakeoff_core.errors import DependencyUnavailable, ExperimentNotFound, PayloadTooLarge, VersionConflict
+from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.aws import table
-from bakeoff_core.stores.experiments import Audit, DynamoExperimentStore, ExperimentStore, InMemoryExperimentStore
+from bakeoff_core.stores.experiments import (
+    Audit,
+    Claim,
+    DynamoExperimentStore,
+    ExperimentStore,
+    InMemoryExperimentStore,
+)
 from tests.support import NOON, experiment
 
 AUDIT = Audit("ann", "create", NOON)
@@ -87,6 +94,27 @@ def test_a_table_that_does_not_answer_is_an_unavailable_dependency(aws: None) ->
     for call in (lambda: store.get("e"), store.list, lambda: store.put(experiment(), AUDIT)):
         with pytest.raises(DependencyUnavailable, match="the experiment table is unavailable at the moment"):
             call()
+
+
+def test_of_claims_on_a_namespace_at_the_same_time_one_wins(store: ExperimentStore) -> None:
+    assert store.claims("shop") == 0
+    first = [store.put(experiment(name=f"e{number}"), AUDIT) for number in range(8)]
+    claim = Claim("shop", store.claims("shop"))
+
+    def write(present: Experiment) -> bool:
+        try:
+            store.put(present, AUDIT, claim)
+        except VersionConflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(write, first)) == 1
+    assert store.claims("shop") == 1
+    assert sorted(each.version for each in store.list(consistent=True)) == [1] * 7 + [2]
+    loser = next(each for each in store.list() if each.version == 1)
+    assert store.put(loser, AUDIT, Claim("shop", 1)).version == 2
+    assert (store.claims("shop"), store.claims("cart")) == (2, 0)
 
 
 def test_an_experiment_that_is_too_large_for_an_item_is_refused_by_its_size(store: ExperimentStore) -> None:

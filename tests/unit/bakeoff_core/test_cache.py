@@ -21,10 +21,10 @@ class FailingStore(InMemoryExperimentStore):
             raise DependencyUnavailable("the experiment table")
         return super().get(name)
 
-    def list(self) -> list[Experiment]:
+    def list(self, *, consistent: bool = False) -> list[Experiment]:
         if self.down:
             raise DependencyUnavailable("the experiment table")
-        return super().list()
+        return super().list(consistent=consistent)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from bakeoff_core.errors import (
     VersionConflict,
 )
 from bakeoff_core.experiments.management import ExperimentManager
+from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.experiments import InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry, ModelVersion
 from bakeoff_core.stores.objects import InMemoryObjectStore, ObjectNotFound
@@ -303,7 +304,7 @@ def test_an_archived_experiment_leaves_the_list_and_keeps_its_history(manager: E
 def test_an_experiment_whose_end_has_passed_does_not_start_now(manager: ExperimentManager) -> None:
     over = {"end_time": NOON.isoformat()}
     manager.create(DOCUMENT | over, "ann")
-    with pytest.raises(InvalidInput, match="^end_time: is over: set a later one, or a start_time before it"):
+    with pytest.raises(InvalidInput, match=r"^end_time: is over: set a later one, or a start_time before it"):
         manager.move("e", "start", "ann")
     # A test that is replayed later has both times.
     manager.change("e", DOCUMENT | over | {"start_time": "2026-01-01T00:00:00Z"}, "ann")
@@ -331,6 +332,30 @@ def test_a_part_of_a_namespace_belongs_to_one_live_experiment(manager: Experimen
         manager.move("third", "start", "ann")
     manager.change("third", in_namespace("third", 0.25, 0.5), "ann")
     assert manager.move("third", "start", "ann").status == "running"
+
+
+def test_of_two_starts_at_the_same_time_one_gets_the_part(clock: SettableClock) -> None:
+    class Interrupted(InMemoryExperimentStore):
+        """A store in which another experiment starts after the first was found to be free to."""
+
+        interrupted = True
+
+        def list(self, *, consistent: bool = False) -> list[Experiment]:
+            found = super().list(consistent=consistent)
+            if not self.interrupted:
+                self.interrupted = True
+                manager.move("second", "start", "bob")
+            return found
+
+    store = Interrupted()
+    manager = ExperimentManager(store, InMemoryModelRegistry(), clock, lists=no_lists())
+    for name in ("first", "second"):
+        groups = [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]
+        manager.create(in_namespace(name, 0, 0.5) | {"groups": groups}, "ann")
+    store.interrupted = False
+    with pytest.raises(VersionConflict):
+        manager.move("first", "start", "ann")
+    assert [(each.name, each.status) for each in manager.list()] == [("first", "draft"), ("second", "running")]
 
 
 def test_a_live_experiment_does_not_grow_into_another_ones_part(manager: ExperimentManager) -> None:

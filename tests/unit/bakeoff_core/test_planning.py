@@ -7,7 +7,7 @@ from bakeoff_core.experiments.changes import FieldChange
 from bakeoff_core.experiments.management import ExperimentManager
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.experiments.planning import Planned, Planner, read_documents
-from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
+from bakeoff_core.stores.experiments import Audit, Claim, InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry
 from bakeoff_core.stores.objects import InMemoryObjectStore
 from bakeoff_core.stores.target_users import TargetUserLists
@@ -128,10 +128,10 @@ def test_what_somebody_changed_in_the_meantime_is_refused(
 ) -> None:
     put = store.put
 
-    def put_after_another(experiment: Experiment, audit: Audit) -> Experiment:
+    def put_after_another(experiment: Experiment, audit: Audit, claim: Claim | None = None) -> Experiment:
         if experiment.name == "e":
             put(experiment.model_copy(update={"description": "theirs"}), Audit("eve", "create", audit.at))
-        return put(experiment, audit)
+        return put(experiment, audit, claim)
 
     monkeypatch.setattr(store, "put", put_after_another)
     outcome = Planner(manager, new_version=False).apply([document("e"), document("f")], "ann")

@@ -20,7 +20,7 @@ from bakeoff_core.errors import (
 from bakeoff_core.experiments.changes import DEFINED
 from bakeoff_core.experiments.lifecycle import Action, next_status
 from bakeoff_core.experiments.model import Experiment, ExperimentDefinition, Group, Status, TargetUserList
-from bakeoff_core.stores.experiments import Audit, AuditEntry, ExperimentStore, document_of
+from bakeoff_core.stores.experiments import Audit, AuditEntry, Claim, ExperimentStore, document_of
 from bakeoff_core.stores.objects import ObjectNotFound
 from bakeoff_core.stores.target_users import TargetUserLists, describe, is_long
 from bakeoff_core.validation import field_errors
@@ -112,7 +112,7 @@ class ExperimentManager:
             PayloadTooLarge: It is larger than is kept.
         """
         changed, units = self._changed(self._store.get(name), document, new_version=new_version)
-        return self._put(changed, units, Audit(actor, "change", changed.updated_at))
+        return self._put(changed, units, Audit(actor, "change", changed.updated_at), self._claim(changed))
 
     def preview(
         self, document: Mapping[str, Any], *, new_version: bool = False
@@ -138,7 +138,9 @@ class ExperimentManager:
         same, _ = self._settled(_with_start(document, present), present)
         if present.archived_at is None and _fields(same) == _fields(present):
             return present, present
-        return present, _checked_size(self._changed(present, document, new_version=new_version)[0])
+        changed, _ = self._changed(present, document, new_version=new_version)
+        self._claim(changed)
+        return present, _checked_size(changed)
 
     def move(self, name: str, action: Action, actor: str) -> Experiment:
         """Start, pause, resume, stop or complete an experiment.
@@ -156,9 +158,12 @@ class ExperimentManager:
         now = self._clock()
         update: dict[str, Any] = {"status": status, "updated_at": now}
         if action == "start":
-            self._check_startable(experiment)
+            # Models and algorithms were known when they were written down, which may be long ago.
+            self._check(experiment)
             update["start_time"] = _start_of(experiment, now)
-        return self._store.put(experiment.model_copy(update=update), Audit(actor, action, now))
+        moved = experiment.model_copy(update=update)
+        claim = self._claim(moved) if action == "start" else None
+        return self._store.put(moved, Audit(actor, action, now), claim)
 
     def archive(self, name: str, actor: str) -> Experiment:
         """Take an experiment that is not live out of the list; its history stays.
@@ -226,8 +231,6 @@ class ExperimentManager:
             config_version=present.config_version + bool(re_randomising),
             updated_at=self._clock(),
         )
-        if present.status in _ALIVE:
-            self._check_namespace(changed)
         return changed, units
 
     def _settled(
@@ -244,10 +247,10 @@ class ExperimentManager:
             self._check_list(reference)
         return definition, None
 
-    def _put(self, experiment: Experiment, units: Units | None, audit: Audit) -> Experiment:
+    def _put(self, experiment: Experiment, units: Units | None, audit: Audit, claim: Claim | None = None) -> Experiment:
         if units is not None:
             self._lists.keep(units)
-        return self._store.put(experiment, audit)
+        return self._store.put(experiment, audit, claim)
 
     def _check_list(self, reference: TargetUserList) -> None:
         try:
@@ -262,15 +265,12 @@ class ExperimentManager:
         if errors := list(self._model_errors(definition.groups)):
             raise InvalidInput(errors)
 
-    def _check_startable(self, experiment: Experiment) -> None:
-        # Models and algorithms were known when they were written down, which may be long ago.
-        self._check(experiment)
-        self._check_namespace(experiment)
-
-    def _check_namespace(self, experiment: Experiment) -> None:
-        if experiment.namespace is None:
-            return
-        for other in self._store.list():
+    def _claim(self, experiment: Experiment) -> Claim | None:
+        """Look whether a live experiment's part of its namespace is free, so that taking it can depend on that."""
+        if experiment.namespace is None or experiment.status not in _ALIVE:
+            return None
+        claim = Claim(experiment.namespace.name, self._store.claims(experiment.namespace.name))
+        for other in self._store.list(consistent=True):
             if (
                 other.name != experiment.name
                 and other.status in _ALIVE
@@ -278,6 +278,7 @@ class ExperimentManager:
                 and other.namespace.overlaps(experiment.namespace)
             ):
                 raise NamespaceTaken(other.namespace.name, experiment.namespace.part, other.name, other.namespace.part)
+        return claim
 
     def _model_errors(self, groups: tuple[Group, ...]) -> Iterable[FieldError]:
         for index, group in enumerate(groups):

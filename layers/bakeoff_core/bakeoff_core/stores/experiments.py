@@ -38,6 +38,19 @@ class AuditEntry:
     experiment: Experiment
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """That an experiment takes a part of a namespace, where nobody else took any since it was looked at.
+
+    Attributes:
+        namespace: The namespace.
+        claims: How many claims on it there were then.
+    """
+
+    namespace: str
+    claims: int
+
+
 def document_of(experiment: Experiment) -> str:
     """Write an experiment as it is kept.
 
@@ -60,19 +73,24 @@ class ExperimentStore(Protocol):
         """Read one experiment. Raises ExperimentNotFound."""
         ...
 
-    def put(self, experiment: Experiment, audit: Audit) -> Experiment:
-        """Write the next version of an experiment with its audit entry, both or neither.
+    def put(self, experiment: Experiment, audit: Audit, claim: Claim | None = None) -> Experiment:
+        """Write the next version of an experiment with its audit entry and its claim, all or nothing.
 
-        Raises VersionConflict if another version came first, PayloadTooLarge if the experiment is too large.
+        Raises VersionConflict if another version or another claim came first, PayloadTooLarge if the
+        experiment is too large.
         """
+        ...
+
+    def claims(self, namespace: str) -> int:
+        """Count the claims on a namespace that were ever made."""
         ...
 
     def history(self, name: str) -> list[AuditEntry]:
         """Read every change of an experiment, oldest first."""
         ...
 
-    def list(self) -> list[Experiment]:
-        """Read all experiments that are not archived, by name."""
+    def list(self, *, consistent: bool = False) -> list[Experiment]:
+        """Read all experiments that are not archived, by name; if consistent, with every write until now."""
         ...
 
 
@@ -82,6 +100,7 @@ class InMemoryExperimentStore:
     def __init__(self) -> None:
         self._current: dict[str, Experiment] = {}
         self._history: dict[str, list[AuditEntry]] = {}
+        self._claims: dict[str, int] = {}
 
     def get(self, name: str) -> Experiment:
         """Read one experiment."""
@@ -90,28 +109,36 @@ class InMemoryExperimentStore:
         except KeyError:
             raise ExperimentNotFound(name) from None
 
-    def put(self, experiment: Experiment, audit: Audit) -> Experiment:
-        """Write the next version of an experiment with its audit entry."""
+    def put(self, experiment: Experiment, audit: Audit, claim: Claim | None = None) -> Experiment:
+        """Write the next version of an experiment with its audit entry and its claim."""
         present = self._current.get(experiment.name)
         if (present.version if present else 0) != experiment.version:
             raise VersionConflict(experiment.name)
+        if claim is not None and claim.claims != self.claims(claim.namespace):
+            raise VersionConflict(experiment.name)
         successor = experiment.model_copy(update={"version": experiment.version + 1})
         document_of(successor)
+        if claim is not None:
+            self._claims[claim.namespace] = claim.claims + 1
         self._current[successor.name] = successor
         self._history.setdefault(successor.name, []).append(AuditEntry(audit, successor))
         return successor
+
+    def claims(self, namespace: str) -> int:
+        """Count the claims on a namespace that were ever made."""
+        return self._claims.get(namespace, 0)
 
     def history(self, name: str) -> list[AuditEntry]:
         """Read every change of an experiment, oldest first."""
         return list(self._history.get(name, []))
 
-    def list(self) -> list[Experiment]:
+    def list(self, *, consistent: bool = False) -> list[Experiment]:  # noqa: ARG002 - memory always is
         """Read all experiments that are not archived, by name."""
         return [self._current[name] for name in sorted(self._current) if self._current[name].archived_at is None]
 
 
 class DynamoExperimentStore:
-    """Experiments in a DynamoDB table: a current item a name, and an audit item a version.
+    """Experiments in a DynamoDB table: a current item a name, an audit item a version, a claims item a namespace.
 
     Args:
         table: A boto3 Table with hash key `name` and range key `item`.
@@ -128,8 +155,8 @@ class DynamoExperimentStore:
             raise ExperimentNotFound(name)
         return Experiment.model_validate_json(item["document"])
 
-    def put(self, experiment: Experiment, audit: Audit) -> Experiment:
-        """Write the next version of an experiment with its audit entry."""
+    def put(self, experiment: Experiment, audit: Audit, claim: Claim | None = None) -> Experiment:
+        """Write the next version of an experiment with its audit entry and its claim."""
         successor = experiment.model_copy(update={"version": experiment.version + 1})
         document = {"name": successor.name, "version": successor.version, "document": document_of(successor)}
         entry = {
@@ -139,25 +166,26 @@ class DynamoExperimentStore:
             "action": audit.action,
             "at": rfc3339(audit.at),
         }
+        puts = [{"Item": {**document, "item": _CURRENT}, **_only_after(experiment.version)}, {"Item": entry}]
+        if claim is not None:
+            item = {**_claims_key(claim.namespace), "version": claim.claims + 1}
+            puts.append({"Item": item, **_only_after(claim.claims)})
         with aws_failures("the experiment table"):
             try:
                 self._table.meta.client.transact_write_items(
-                    TransactItems=[
-                        {
-                            "Put": {
-                                "TableName": self._table.name,
-                                "Item": {**document, "item": _CURRENT},
-                                **_only_after(experiment.version),
-                            }
-                        },
-                        {"Put": {"TableName": self._table.name, "Item": entry}},
-                    ]
+                    TransactItems=[{"Put": {"TableName": self._table.name, **each}} for each in puts]
                 )
             except ClientError as error:
                 if _is_conflict(error):
                     raise VersionConflict(experiment.name) from error
                 raise
         return successor
+
+    def claims(self, namespace: str) -> int:
+        """Count the claims on a namespace that were ever made."""
+        with aws_failures("the experiment table"):
+            answer = self._table.get_item(Key=_claims_key(namespace), ConsistentRead=True)
+        return int(answer.get("Item", {}).get("version", 0))
 
     def history(self, name: str) -> list[AuditEntry]:
         """Read every change of an experiment, oldest first."""
@@ -177,13 +205,14 @@ class DynamoExperimentStore:
             for item in items
         ]
 
-    def list(self) -> list[Experiment]:
-        """Read all experiments that are not archived, by name."""
+    def list(self, *, consistent: bool = False) -> list[Experiment]:
+        """Read all experiments that are not archived, by name; if consistent, with every write until now."""
         pages = self._table.meta.client.get_paginator("scan").paginate(
             TableName=self._table.name,
             FilterExpression="#item = :current",
             ExpressionAttributeNames={"#item": "item"},
             ExpressionAttributeValues={":current": _CURRENT},
+            ConsistentRead=consistent,
         )
         with aws_failures("the experiment table"):
             items = [item for page in pages for item in page["Items"]]
@@ -192,6 +221,11 @@ class DynamoExperimentStore:
             (experiment for experiment in found if experiment.archived_at is None),
             key=lambda experiment: experiment.name,
         )
+
+
+def _claims_key(namespace: str) -> dict[str, str]:
+    # No experiment has such a name: names hold no such sign.
+    return {"name": f"namespace#{namespace}", "item": "claims"}
 
 
 def _only_after(version: int) -> dict[str, Any]:
