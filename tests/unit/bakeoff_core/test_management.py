@@ -344,18 +344,18 @@ def test_of_two_starts_at_the_same_time_one_gets_the_part(clock: SettableClock) 
             found = super().list(consistent=consistent)
             if not self.interrupted:
                 self.interrupted = True
-                manager.move("second", "start", "bob")
+                racing.move("second", "start", "bob")
             return found
 
     store = Interrupted()
-    manager = ExperimentManager(store, InMemoryModelRegistry(), clock, lists=no_lists())
+    racing = ExperimentManager(store, InMemoryModelRegistry(), clock, lists=no_lists())
     for name in ("first", "second"):
         groups = [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]
-        manager.create(in_namespace(name, 0, 0.5) | {"groups": groups}, "ann")
+        racing.create(in_namespace(name, 0, 0.5) | {"groups": groups}, "ann")
     store.interrupted = False
     with pytest.raises(VersionConflict):
-        manager.move("first", "start", "ann")
-    assert [(each.name, each.status) for each in manager.list()] == [("first", "draft"), ("second", "running")]
+        racing.move("first", "start", "ann")
+    assert [(each.name, each.status) for each in racing.list()] == [("first", "draft"), ("second", "running")]
 
 
 def test_a_live_experiment_does_not_grow_into_another_ones_part(manager: ExperimentManager) -> None:
