@@ -1,29 +1,51 @@
 """Predictions by the model of the group that a unit is in."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
+
+from pydantic import JsonValue
 
 from bakeoff_core.assignment.assigner import Assignment
 from bakeoff_core.errors import ModelNotFound, NoModelInExperiment, Unavailable
 from bakeoff_core.experiments.model import Experiment, Group
 from bakeoff_core.telemetry import count, logger
-from model_serving import Answer, ModelServer
+from shadowing import Shadows
+
+Made = TypeVar("Made")
+
+Call: TypeAlias = Callable[[str, str | None], Made]
+"""Predicts with a model, by its name and its version, alias or None."""
 
 
 @dataclass(frozen=True, slots=True)
-class ExperimentAnswer:
-    """A prediction by the group's model, or by the control's where that one failed."""
+class ExperimentAnswer(Generic[Made]):
+    """What the group's model made, or the control's where that one failed.
 
-    answer: Answer
+    Attributes:
+        answer: What was made.
+        fallback: Whether the control's model made it in place of the group's.
+        shadow: What the group's shadow model made of the same, or why nothing; None where the group has none.
+    """
+
+    answer: Made
     fallback: bool
+    shadow: Mapping[str, JsonValue] | None = None
 
 
-def predict_for(assignment: Assignment, features: object, server: ModelServer) -> ExperimentAnswer:
+def predict_for(
+    assignment: Assignment,
+    call: Call[Made],
+    shadows: Shadows,
+    describe: Callable[[Made], Mapping[str, JsonValue]],
+) -> ExperimentAnswer[Made]:
     """Predict with the model of the unit's group; a unit in no group gets the control's.
 
     Args:
         assignment: The unit's assignment.
-        features: Named features, or their values in the schema's order.
-        server: Serves the models.
+        call: Predicts.
+        shadows: Runs the group's shadow model on the side, for a unit that is in the group.
+        describe: Says what a shadow model made, as it is recorded.
 
     Raises:
         NoModelInExperiment: The group names no model.
@@ -32,20 +54,22 @@ def predict_for(assignment: Assignment, features: object, server: ModelServer) -
     """
     experiment = assignment.experiment
     group = assignment.group or experiment.control
+    shadow = None if assignment.group is None else shadows.start(group, lambda *model: describe(call(*model)))
     try:
-        return ExperimentAnswer(_predict(experiment, group, features, server), fallback=False)
+        made, fallback = _with(experiment, group, call), False
     except (ModelNotFound, Unavailable):
         if _same_model(group, experiment.control):
             raise
         logger.exception("group's model failed", experiment_name=experiment.name, group_name=group.name)
         count("model_fallback_total", experiment=experiment.name, group=group.name)
-        return ExperimentAnswer(_predict(experiment, experiment.control, features, server), fallback=True)
+        made, fallback = _with(experiment, experiment.control, call), True
+    return ExperimentAnswer(made, fallback, shadow.outcome() if shadow else None)
 
 
-def _predict(experiment: Experiment, group: Group, features: object, server: ModelServer) -> Answer:
+def _with(experiment: Experiment, group: Group, call: Call[Made]) -> Made:
     if group.model_name is None:
         raise NoModelInExperiment(experiment.name)
-    return server.predict(group.model_name, group.model_version, features, "features")
+    return call(group.model_name, group.model_version)
 
 
 def _same_model(group: Group, control: Group) -> bool:

@@ -1,10 +1,11 @@
 """What operators do with models: look, load and unload."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from bakeoff_core.clock import Clock, rfc3339
 from bakeoff_core.errors import ModelInUse, ModelNotFound
-from bakeoff_core.experiments.model import Experiment, Group
+from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.cache import BoundedAgeCache
 from bakeoff_core.stores.models import ModelRegistry, ModelVersion
 from bakeoff_core.telemetry import count
@@ -66,6 +67,18 @@ class ModelAdministration:
         """Describe every registered version."""
         return [describe(model) for model in self._registry.list()]
 
+    def versions(self, model_name: str) -> Sequence[str]:
+        """Name a model's versions."""
+        return [model.version for model in self._registry.list() if model.name == model_name]
+
+    def check_registry(self) -> None:
+        """Look whether the registry answers.
+
+        Raises:
+            DependencyUnavailable: It does not.
+        """
+        self._registry.list()
+
     def load(self, model_name: str, version_or_alias: str | None) -> dict[str, Any]:
         """Fetch, verify and prove a version, and describe how it stands then.
 
@@ -83,15 +96,19 @@ class ModelAdministration:
         """
         version = self._registry.resolve(model_name, version_or_alias)
         for experiment in self._experiments.list():
-            if experiment.status == "running" and any(self._uses(group, version) for group in experiment.groups):
+            if experiment.status == "running" and self._uses(experiment, version):
                 raise ModelInUse(f"model {version.model_key} is used by the running experiment {experiment.name!r}")
         return describe(self._server.withdraw(version))
 
-    def _uses(self, group: Group, version: ModelVersion) -> bool:
-        if group.model_name != version.name:
+    def _uses(self, experiment: Experiment, version: ModelVersion) -> bool:
+        named = (model for group in experiment.groups for model in group.models)
+        return any(self._is(version, name, version_or_alias) for name, version_or_alias in named)
+
+    def _is(self, version: ModelVersion, name: str, version_or_alias: str | None) -> bool:
+        if name != version.name:
             return False
         try:
-            return self._registry.resolve(version.name, group.model_version).version == version.version
+            return self._registry.resolve(name, version_or_alias).version == version.version
         except ModelNotFound:
             return False
 

@@ -1,35 +1,73 @@
 """Models in this container's memory: fetched, verified, built and proved when they are first wanted."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
 
 from pydantic import ValidationError
 
+from bakeoff_core.errors import ModelNotFound
 from bakeoff_core.stores.models import ModelVersion, artefact_key
 from bakeoff_core.stores.objects import ObjectNotFound, ObjectStore
-from bakeoff_core.telemetry import seconds, size
+from bakeoff_core.telemetry import count, seconds, size
 from model_runtime.artefacts import ArtefactCache
+from model_runtime.chain import chain
 from model_runtime.errors import ArtefactDamaged, ModelRefused
 from model_runtime.metadata import ModelMetadata
 from model_runtime.model import Model, load_model
-from model_runtime.sessions import MemoryBoundedCache, threads_for
+from model_runtime.model_cache import LeasedCache, TooLargeForCache
+from model_runtime.sessions import threads_for
+
+# Measured: a session takes up to three times its artefact, for the weights laid out anew, and up to 17 MB however
+# small that is.
+_SESSION_FACTOR = 3
+_SESSION_BYTES = 16 * 1024**2
+_MEGABYTE = 1024**2
 
 
 class UnusableModel(Exception):
     """A registered version cannot serve here; the text is the reason, and fit for the caller."""
 
 
+class Versions(Protocol):
+    """Where feature pipelines are looked up."""
+
+    def get(self, name: str, version: str) -> ModelVersion:
+        """Read one version. Raises ModelNotFound."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A version in memory.
+
+    Attributes:
+        engineered: Predicts from the features of the version's own schema.
+        raw: Predicts from what the feature pipeline takes; the same where there is none.
+        fingerprint: Stands for all that decides a prediction besides the row.
+    """
+
+    engineered: Model
+    raw: Model
+    fingerprint: str
+
+
+def memory_of(artefact_bytes: int) -> int:
+    """Estimate the bytes of memory that a model takes."""
+    return _SESSION_BYTES + _SESSION_FACTOR * artefact_bytes
+
+
 class ModelLoader:
     """Models by version, as many as memory allows.
-
-    A model's need of memory is taken to be the size of its artefact: the session holds little besides
-    the weights.
 
     Args:
         objects: Where artefacts are stored.
         artefacts: Keeps them on this container's disk.
         max_bytes: How much the models may take together.
         memory_mb: The function's memory, which decides its threads and what it may load.
+        versions: Where feature pipelines are looked up.
         perf_counter: Measures the time of loading, in seconds.
     """
 
@@ -39,45 +77,84 @@ class ModelLoader:
         artefacts: ArtefactCache,
         max_bytes: int,
         memory_mb: int,
+        versions: Versions,
         perf_counter: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._objects = objects
         self._artefacts = artefacts
-        self._models = MemoryBoundedCache[tuple[str, str], Model](max_bytes)
+        self._max_bytes = max_bytes
+        self._models = LeasedCache[tuple[str, str], LoadedModel](max_bytes, _count_eviction)
         self._memory_mb = memory_mb
+        self._versions = versions
         self._perf_counter = perf_counter
+        self._pipelines: dict[tuple[str, str], ModelVersion] = {}
 
-    def get(self, version: ModelVersion) -> Model:
-        """Give a version's model, loading it if need be.
+    @contextmanager
+    def lease(self, version: ModelVersion) -> Iterator[LoadedModel]:
+        """Use a version's model, loaded if need be. Its memory is not given to another before the end.
 
         Raises:
             UnusableModel: Its artefact is missing, damaged or no model, it does not fit its metadata,
                 it fails its probe, or it needs more memory.
-            DependencyUnavailable: The object store does not answer.
+            DependencyUnavailable: The object store or the registry does not answer.
         """
-        return self._models.get(self._key(version), lambda: self._load(version))
+        pipeline = self._pipeline_of(version)
+        needed = memory_of(version.size_bytes) + (memory_of(pipeline.size_bytes) if pipeline else 0)
+        try:
+            with self._models.lease(_key(version), needed, lambda: self._load(version, pipeline, needed)) as loaded:
+                yield loaded
+        except TooLargeForCache:
+            raise UnusableModel(
+                f"it needs about {needed // _MEGABYTE} MB of memory, and all models together may take "
+                f"{self._max_bytes // _MEGABYTE} MB"
+            ) from None
 
     def forget(self, version: ModelVersion) -> None:
-        """Drop a version from memory and disk, so that it is fetched anew."""
-        self._models.discard(self._key(version))
+        """Drop a version and its feature pipeline from memory and disk, so that they are fetched anew."""
+        self._models.discard(_key(version))
         self._artefacts.discard(version.sha256)
+        pipeline = self._pipelines.pop(_key(version), None)
+        if pipeline is not None:
+            self._artefacts.discard(pipeline.sha256)
 
-    @staticmethod
-    def _key(version: ModelVersion) -> tuple[str, str]:
-        return version.model_key, version.sha256
+    @property
+    def used_bytes(self) -> int:
+        """The memory that the models are taken to need together."""
+        return self._models.used_bytes
 
-    def _load(self, version: ModelVersion) -> tuple[Model, int]:
+    def _pipeline_of(self, version: ModelVersion) -> ModelVersion | None:
+        name = version.metadata.get("feature_pipeline")
+        if not isinstance(name, str):
+            return None
+        known = self._pipelines.get(_key(version))
+        if known is None:
+            try:
+                known = self._versions.get(*name.split(":", 1))
+            except (ModelNotFound, TypeError):
+                raise UnusableModel(f"its feature pipeline {name} is not registered") from None
+            if known.status in {"offline", "unhealthy"}:
+                raise UnusableModel(f"its feature pipeline {name} is {known.status}")
+            if "feature_pipeline" in known.metadata:
+                raise UnusableModel(f"its feature pipeline {name} has one of its own")
+            self._pipelines[_key(version)] = known
+        return known
+
+    def _load(self, version: ModelVersion, pipeline: ModelVersion | None, needed: int) -> LoadedModel:
         started = self._perf_counter()
-        metadata = self._metadata(version)
-        artefact = self._artefact(version)
         try:
-            model = load_model(artefact, metadata, threads_for(self._memory_mb))
+            model = self._built(version)
+            raw = model if pipeline is None else chain(self._built(pipeline), model)
         except ModelRefused as error:
             raise UnusableModel(str(error)) from error
         dimensions = {"model_name": version.name, "version": version.version}
         seconds("model_load_time_seconds", self._perf_counter() - started, **dimensions)
-        size("model_memory_usage_bytes", len(artefact), **dimensions)
-        return model, len(artefact)
+        size("model_memory_usage_bytes", needed, **dimensions)
+        return LoadedModel(model, raw, f"{version.model_key} {version.sha256} {pipeline.sha256 if pipeline else ''}")
+
+    def _built(self, version: ModelVersion) -> Model:
+        metadata = self._metadata(version)
+        # The probe is the warm-up, too: the first request finds every buffer allocated.
+        return load_model(self._artefact(version), metadata, threads_for(self._memory_mb))
 
     def _metadata(self, version: ModelVersion) -> ModelMetadata:
         try:
@@ -96,3 +173,12 @@ class ModelLoader:
             raise UnusableModel(str(error)) from error
         except ObjectNotFound as error:
             raise UnusableModel("its artefact is missing") from error
+
+
+def _key(version: ModelVersion) -> tuple[str, str]:
+    return version.model_key, version.sha256
+
+
+def _count_eviction(key: tuple[str, str]) -> None:
+    name, _, version = key[0].partition(":")
+    count("model_evicted_total", model_name=name, version=version)

@@ -1,10 +1,13 @@
 """Predictions by model name and version."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
+
+import numpy.typing as npt
 
 from bakeoff_core.clock import Clock
 from bakeoff_core.errors import (
@@ -17,10 +20,15 @@ from bakeoff_core.errors import (
 )
 from bakeoff_core.stores.models import CachedModels, ModelRegistry, ModelStatus, ModelVersion
 from bakeoff_core.telemetry import count, logger, seconds
-from model_loading import ModelLoader, UnusableModel
+from feature_usage import FeatureUsage
+from guarding import Guard
+from model_loading import LoadedModel, ModelLoader, UnusableModel
 from model_runtime.errors import InvalidFeatures, PredictionFailed
-from model_runtime.model import Model, Outcome
+from model_runtime.model import Model, Outcome, TensorDescription
 from model_runtime.outputs import Prediction
+from prediction_cache import PredictionCache
+
+Result = TypeVar("Result")
 
 MAX_BATCH_ROWS = 10_000
 
@@ -45,33 +53,52 @@ class BatchAnswer:
     latency_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class TensorAnswer:
+    """Whole tensors, by the outputs' names."""
+
+    model: ModelVersion
+    tensors: dict[str, npt.NDArray[Any]]
+    latency_ms: float
+
+
 class ModelServer:
     """Finds the version that is meant, loads it, and predicts.
 
     Args:
         registry: Which versions exist.
         loader: Holds the models.
+        guard: Gives up models that fail or take too long.
+        cache: Keeps predictions of single rows.
         clock: The time.
         max_age_seconds: For how long a registry's answer serves without another look.
         perf_counter: Measures latencies, in seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a server joins where models are with what stands between them and requests
         self,
         registry: ModelRegistry,
         loader: ModelLoader,
+        guard: Guard,
+        cache: PredictionCache,
+        *,
         clock: Clock,
         max_age_seconds: float,
         perf_counter: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._registry = registry
         self._loader = loader
+        self._guard = guard
+        self._cache = cache
+        self._usage = FeatureUsage(perf_counter)
         self._clock = clock
         self._max_age_seconds = max_age_seconds
         self._perf_counter = perf_counter
         self._remembered = self._remember_nothing()
 
-    def predict(self, model_name: str, version_or_alias: str | None, data: object, loc: str) -> Answer:
+    def predict(
+        self, model_name: str, version_or_alias: str | None, data: object, loc: str, *, engineered: bool = False
+    ) -> Answer:
         """Predict one row.
 
         Args:
@@ -79,30 +106,34 @@ class ModelServer:
             version_or_alias: A version, an alias, or None for the default alias.
             data: Named features, or their values in the schema's order.
             loc: What the request calls the row, for messages.
+            engineered: Whether the row holds what a feature pipeline makes, and goes around it.
 
         Raises:
             ModelNotFound: There is no such version.
-            ModelUnavailable: The version cannot serve, or failed on this row.
+            ModelUnavailable: The version cannot serve, failed on this row, or did not answer in time.
             DependencyUnavailable: The registry or the object store does not answer.
             InvalidInput: The row does not fit the model's schema.
         """
         started = self._perf_counter()
         version = self._resolve(model_name, version_or_alias)
+
+        def use(loaded: LoadedModel, model: Model) -> Prediction:
+            row = model.read(data, loc)
+            fingerprint = f"{loaded.fingerprint} {engineered}"
+            return self._cache.predict(version, fingerprint, row, model.predict_row)
+
         with self._measured(version):
-            model = self._model(version)
-            run_started = self._perf_counter()
-            try:
-                prediction = model.predict(data, loc)
-            except InvalidFeatures as error:
-                raise InvalidInput([FieldError(each.loc, each.msg) for each in error.errors]) from error
-            except PredictionFailed as error:
-                logger.exception("prediction failed", model_key=version.model_key)
-                raise ModelUnavailable(version.model_key, str(error)) from error
-            self._record_latency(version, run_started)
+            prediction = self._run(version, use, engineered=engineered)
         return Answer(version, prediction, self._milliseconds_since(started))
 
     def predict_batch(
-        self, model_name: str, version_or_alias: str | None, rows: Sequence[object], loc: str
+        self,
+        model_name: str,
+        version_or_alias: str | None,
+        rows: Sequence[object],
+        loc: str,
+        *,
+        engineered: bool = False,
     ) -> BatchAnswer:
         """Predict many rows in one run; arguments and errors as in `predict`, but a bad row fails alone.
 
@@ -112,17 +143,44 @@ class ModelServer:
         started = self._perf_counter()
         _check_size(rows, MAX_BATCH_ROWS, loc)
         version = self._resolve(model_name, version_or_alias)
-        with self._measured(version):
-            model = self._model(version)
+
+        def use(_loaded: LoadedModel, model: Model) -> list[Outcome]:
             _check_size(rows, model.metadata.max_batch_size or MAX_BATCH_ROWS, loc)
-            run_started = self._perf_counter()
-            outcomes = model.predict_batch(rows, loc)
-            self._record_latency(version, run_started)
+            return model.predict_batch(rows, loc)
+
+        with self._measured(version):
+            outcomes = self._run(version, use, engineered=engineered, has_failed=_none_succeeded)
         for kind in (InvalidFeatures, PredictionFailed):
             failures = [outcome for outcome in outcomes if isinstance(outcome, kind)]
             if failures:
                 self._count_errors(version, "InvalidInput" if kind is InvalidFeatures else kind.__name__, len(failures))
         return BatchAnswer(version, outcomes, self._milliseconds_since(started))
+
+    def infer(
+        self,
+        model_name: str,
+        version_or_alias: str | None,
+        feed: Mapping[str, npt.NDArray[Any]],
+        outputs: Sequence[str] | None,
+    ) -> TensorAnswer:
+        """Compute whole tensors, as the model's graph takes and gives them; errors as in `predict`.
+
+        Args:
+            model_name: The model.
+            version_or_alias: A version, an alias, or None for the default alias.
+            feed: Every input of the feature pipeline where there is one, else of the model.
+            outputs: Which outputs are wanted; None for all.
+        """
+        started = self._perf_counter()
+        version = self._resolve(model_name, version_or_alias)
+        with self._measured(version):
+            tensors = self._run(version, lambda _loaded, model: model.infer(feed, outputs))
+        return TensorAnswer(version, tensors, self._milliseconds_since(started))
+
+    def describe(self, model_name: str, version_or_alias: str | None) -> "Description":
+        """Say what tensors a version takes and gives; errors as in `predict`."""
+        version = self._resolve(model_name, version_or_alias)
+        return self._run(version, lambda _loaded, model: Description(version, model.inputs, model.outputs))
 
     def reload(self, version: ModelVersion) -> ModelVersion:
         """Fetch, verify, build and prove a version anew; it becomes ready, or unhealthy with the reason.
@@ -133,7 +191,7 @@ class ModelServer:
         self._set_status(version, "loading")
         self._loader.forget(version)
         try:
-            self._loader.get(version)
+            self._guard.prove(version.model_key, lambda: self._load(version))
         except UnusableModel as error:
             return self._set_status(version, "unhealthy", reason=str(error))
         except BaseException:
@@ -154,13 +212,45 @@ class ModelServer:
             version = self._registry.resolve(model_name, version_or_alias)
         return version
 
-    def _model(self, version: ModelVersion) -> Model:
-        if version.status == "offline":
-            raise ModelUnavailable(version.model_key, "it was taken offline")
-        if version.status == "unhealthy":
-            raise ModelUnavailable(version.model_key, version.reason or "it is unhealthy")
+    def _run(
+        self,
+        version: ModelVersion,
+        use: Callable[[LoadedModel, Model], Result],
+        *,
+        engineered: bool = False,
+        has_failed: Callable[[Result], bool] = lambda _result: False,
+    ) -> Result:
+        """Use a version's model under the guard."""
+        _refuse_out_of_service(version)
+        running: list[Model] = []
+
+        def job() -> Result:
+            with self._leased(version) as loaded:
+                model = loaded.engineered if engineered else loaded.raw
+                running.append(model)
+                started = self._perf_counter()
+                try:
+                    result = use(loaded, model)
+                except InvalidFeatures as error:
+                    raise InvalidInput([FieldError(each.loc, each.msg) for each in error.errors]) from error
+                except PredictionFailed as error:
+                    raise ModelUnavailable(version.model_key, str(error)) from error
+                finally:
+                    self._usage.note(version, loaded)
+                self._record_latency(version, started)
+                return result
+
+        def cancel() -> None:
+            for model in running:
+                model.cancel()
+
+        return self._guard.run(version.model_key, job, cancel, has_failed)
+
+    @contextmanager
+    def _leased(self, version: ModelVersion) -> Iterator[LoadedModel]:
         try:
-            return self._loader.get(version)
+            with self._loader.lease(version) as loaded:
+                yield loaded
         except UnusableModel as error:
             logger.exception("model cannot be used", model_key=version.model_key)
             try:
@@ -168,6 +258,10 @@ class ModelServer:
             except DependencyUnavailable:
                 logger.warning("status could not be written", model_key=version.model_key)
             raise ModelUnavailable(version.model_key, str(error)) from error
+
+    def _load(self, version: ModelVersion) -> None:
+        with self._loader.lease(version):
+            pass
 
     def _set_status(
         self,
@@ -195,6 +289,8 @@ class ModelServer:
         try:
             yield
         except BakeoffError as error:
+            if isinstance(error, ModelUnavailable):
+                logger.exception("prediction failed", model_key=version.model_key)
             self._count_errors(version, type(error).__name__, 1)
             raise
         finally:
@@ -211,6 +307,27 @@ class ModelServer:
 
     def _milliseconds_since(self, started: float) -> float:
         return round((self._perf_counter() - started) * 1_000, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What tensors a version takes and gives."""
+
+    model: ModelVersion
+    inputs: list[TensorDescription]
+    outputs: list[TensorDescription]
+
+
+def _refuse_out_of_service(version: ModelVersion) -> None:
+    if version.status == "offline":
+        raise ModelUnavailable(version.model_key, "it was taken offline")
+    if version.status == "unhealthy":
+        raise ModelUnavailable(version.model_key, version.reason or "it is unhealthy")
+
+
+def _none_succeeded(outcomes: list[Outcome]) -> bool:
+    failed = any(isinstance(outcome, PredictionFailed) for outcome in outcomes)
+    return failed and not any(isinstance(outcome, Prediction) for outcome in outcomes)
 
 
 def _check_size(rows: Sequence[object], limit: int, loc: str) -> None:

@@ -3,8 +3,6 @@
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import gettempdir
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -23,21 +21,22 @@ from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.streams import PATIENCE_OF_A_CALLER, KinesisEventStream, SqsEventQueue
 from bakeoff_core.stores.target_users import TargetUserLists, TargetUserReader
 from bakeoff_core.telemetry import count, logger
+from deadline import Deadline
+from deployment import deployed_deadline, deployed_server, deployed_shadows
 from experiment_serving import predict_for
+from inference_routes import add_inference_routes
 from model_administration import ModelAdministration
-from model_loading import ModelLoader
-from model_runtime.artefacts import ArtefactCache
-from model_serving import ModelServer
+from model_serving import Answer, ModelServer
 from prediction_bodies import (
     ExperimentPredictRequest,
     ModelRequest,
     PredictRequest,
     answer_body,
     batch_answer_body,
+    check_bytes,
 )
-from prediction_log import PredictionLog
-
-_ARTEFACTS = Path(gettempdir()) / "bakeoff-artefacts"
+from prediction_log import PredictionLog, described
+from shadowing import Shadows
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,8 @@ class Services:
     server: ModelServer
     administration: ModelAdministration
     assigner: Assigner
+    shadows: Shadows
+    deadline: Deadline
     log: PredictionLog
     clock: Clock
 
@@ -60,6 +61,7 @@ def build_api(services: Services) -> HttpApi:
     api = http_api()
     _add_model_routes(api, services)
     _add_prediction_routes(api, services)
+    add_inference_routes(api, services)
     return api
 
 
@@ -101,15 +103,21 @@ def _add_prediction_routes(api: HttpApi, services: Services) -> None:
     def predict() -> dict[str, Any]:
         request = parse(PredictRequest, api.body)
         request_id = request.request_id or api.request_id
-        answer = server.predict(request.model_name, request.model_version, request.values, request.loc)
+        answer = server.predict(
+            request.model_name, request.model_version, request.values, request.loc, engineered=request.engineered
+        )
         log.single(answer, request.values, request_id)
         return answer_body(answer, request_id, rfc3339(clock()), None)
 
     @api.post("/batch_predict")
     def batch_predict() -> dict[str, Any]:
-        request = parse(PredictRequest, api.body)
+        body = api.raw_body
+        check_bytes(body)
+        request = parse(PredictRequest, body)
         request_id = request.request_id or api.request_id
-        answer = server.predict_batch(request.model_name, request.model_version, request.rows, request.loc)
+        answer = server.predict_batch(
+            request.model_name, request.model_version, request.rows, request.loc, engineered=request.engineered
+        )
         log.batch(answer, request.rows, request_id)
         return batch_answer_body(answer, request_id, rfc3339(clock()))
 
@@ -118,19 +126,16 @@ def _add_prediction_routes(api: HttpApi, services: Services) -> None:
         request = parse(ExperimentPredictRequest, api.body)
         request_id = request.request_id or api.request_id
         assignment = services.assigner.assign(request.experiment_name, request.user_id, request.context)
-        chosen = predict_for(assignment, request.features, server)
+
+        def call(name: str, version: str | None) -> Answer:
+            return server.predict(name, version, request.features, "features")
+
+        chosen = predict_for(assignment, call, services.shadows, described)
         if assignment.group is None:
             log.single(chosen.answer, request.features, request_id)
         else:
             count("assignment_total", experiment=request.experiment_name, group=assignment.group.name)
-            log.in_experiment(
-                chosen.answer,
-                request.features,
-                request_id,
-                assignment,
-                context=request.context,
-                fallback=chosen.fallback,
-            )
+            log.in_experiment(chosen, request.features, request_id, assignment, request.context)
         group_name = assignment.group.name if assignment.group else None
         return {
             **answer_body(chosen.answer, request_id, rfc3339(clock()), group_name),
@@ -150,13 +155,9 @@ def _services(settings: Settings) -> Services:
         TargetUserReader(lists.load).complete,
     )
     registry = DynamoModelRegistry(table(settings.models_table))
-    loader = ModelLoader(
-        S3ObjectStore(client("s3"), settings.model_bucket),
-        ArtefactCache(_ARTEFACTS, settings.model_cache_bytes),
-        settings.model_cache_bytes,
-        settings.memory_mb,
-    )
-    server = ModelServer(registry, loader, utc_now, max_age)
+    objects = S3ObjectStore(client("s3"), settings.model_bucket)
+    deadline = deployed_deadline()
+    server = deployed_server(settings, registry, objects, deadline)
     recorder = EventRecorder(
         KinesisEventStream(impatient_client("kinesis"), settings.event_stream, PATIENCE_OF_A_CALLER),
         SqsEventQueue(impatient_client("sqs"), settings.fallback_queue),
@@ -166,15 +167,19 @@ def _services(settings: Settings) -> Services:
         server=server,
         administration=ModelAdministration(registry, server, store, utc_now),
         assigner=Assigner(experiments, utc_now, deployed_allocator(settings)),
+        shadows=deployed_shadows(settings, deadline),
+        deadline=deadline,
         log=PredictionLog(recorder, settings.prediction_sample_rate, random.random),
         clock=utc_now,
     )
 
 
-_api = build_api(_services(Settings.from_environment()))
+_deployed = _services(Settings.from_environment())
+_api = build_api(_deployed)
 
 
 @logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a request from API Gateway or a function URL."""
+    _deployed.deadline.start(context)
     return _api.resolve(event, context)

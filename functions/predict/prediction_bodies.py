@@ -4,12 +4,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from bakeoff_core.errors import InvalidInput
+from bakeoff_core.errors import InvalidInput, PayloadTooLarge
 from bakeoff_core.validation import FiniteJson, Name, UnitId
 from model_runtime.outputs import Prediction
 from model_serving import Answer, BatchAnswer
 
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+MAX_BODY_BYTES = 5 * 1024**2
+"""A body that is in base64, as API Gateway hands over what is no text, is a third larger for Lambda."""
 
 
 class _Body(BaseModel):
@@ -39,6 +43,11 @@ class PredictRequest(_Body):
     def loc(self) -> str:
         """The name of the field that holds the values."""
         return "data" if self.features is None else "features"
+
+    @property
+    def engineered(self) -> bool:
+        """Whether the values go around a feature pipeline."""
+        return self.features is not None
 
     @property
     def values(self) -> object:
@@ -74,6 +83,16 @@ class ExperimentPredictRequest(_Body):
     features: Any
     context: dict[str, FiniteJson] = {}
     request_id: RequestId | None = None
+
+
+def check_bytes(body: bytes) -> None:
+    """Refuse a body that is too large.
+
+    Raises:
+        PayloadTooLarge: It is.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise PayloadTooLarge(f"body: at most {MAX_BODY_BYTES} bytes are accepted, got {len(body)}")
 
 
 def answer_body(answer: Answer, request_id: str, timestamp: str, experiment_group: str | None) -> dict[str, Any]:

@@ -2,15 +2,21 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import JsonValue
 
 from bakeoff_core.assignment.assigner import Assignment
 from bakeoff_core.events.model import Event
 from bakeoff_core.events.recorder import EventRecorder
 from bakeoff_core.telemetry import logger
+from experiment_serving import ExperimentAnswer
 from model_runtime.outputs import Prediction
-from model_serving import Answer, BatchAnswer
+from model_serving import Answer, BatchAnswer, TensorAnswer
+
+Made = TypeVar("Made", Answer, TensorAnswer)
 
 
 class PredictionLog:
@@ -27,11 +33,11 @@ class PredictionLog:
         self._sample_rate = sample_rate
         self._draw = draw
 
-    def single(self, answer: Answer, features: object, request_id: str) -> None:
+    def single(self, made: Made, features: object, request_id: str) -> None:
         """Record a prediction outside experiments, if it is drawn."""
         if self._draw() < self._sample_rate:
             with _harmless():
-                self._recorder.record(self._event(answer, features, request_id))
+                self._recorder.record(self._event(made, features, request_id))
 
     def batch(self, answer: BatchAnswer, rows: list[object], request_id: str) -> None:
         """Record the drawn ones of a batch's predictions."""
@@ -52,23 +58,26 @@ class PredictionLog:
 
     def in_experiment(
         self,
-        answer: Answer,
+        chosen: ExperimentAnswer[Made],
         features: object,
         request_id: str,
         assignment: Assignment,
-        *,
         context: Mapping[str, JsonValue],
-        fallback: bool,
     ) -> None:
-        """Record that a unit met its group, and the prediction that it met, in one call."""
+        """Record that a unit met its group, and the prediction that it met, in one call.
+
+        The prediction of a shadow model stands beside the one that was answered, under `shadow`.
+        """
+        further: dict[str, JsonValue] = {"fallback": chosen.fallback}
+        if chosen.shadow is not None:
+            further["shadow"] = dict(chosen.shadow)
         with _harmless():
             exposure = self._recorder.exposure(assignment, context)
-            prediction = self._event(answer, features, request_id, assignment, {"fallback": fallback})
-            self._recorder.record(exposure, prediction)
+            self._recorder.record(exposure, self._event(chosen.answer, features, request_id, assignment, further))
 
     def _event(
         self,
-        answer: Answer,
+        made: Answer | TensorAnswer,
         features: object,
         request_id: str,
         assignment: Assignment | None = None,
@@ -77,12 +86,40 @@ class PredictionLog:
         details: dict[str, JsonValue] = {
             "request_id": request_id,
             "features": features,  # type: ignore[dict-item] # it came as JSON
-            "prediction": answer.prediction.prediction,
-            "probabilities": list(answer.prediction.probabilities) if answer.prediction.probabilities else None,
-            "latency_ms": answer.latency_ms,
+            **outcome_of(made),
             **(further or {}),
         }
-        return self._recorder.prediction(answer.model.name, answer.model.version, details, assignment)
+        return self._recorder.prediction(made.model.name, made.model.version, details, assignment)
+
+
+def outcome_of(made: Answer | TensorAnswer) -> dict[str, JsonValue]:
+    """Write down what a model made and in how long."""
+    if isinstance(made, TensorAnswer):
+        prediction: JsonValue = {name: written(tensor) for name, tensor in made.tensors.items()}
+        return {"prediction": prediction, "probabilities": None, "latency_ms": made.latency_ms}
+    return {
+        "prediction": made.prediction.prediction,
+        "probabilities": list(made.prediction.probabilities) if made.prediction.probabilities else None,
+        "latency_ms": made.latency_ms,
+    }
+
+
+def described(made: Answer | TensorAnswer) -> dict[str, JsonValue]:
+    """Write down what a shadow model made, and which version that was."""
+    return {"model_name": made.model.name, "model_version": made.model.version, **outcome_of(made)}
+
+
+def written(tensor: npt.NDArray[Any]) -> JsonValue:
+    """Write a tensor as nested arrays; what is no number in JSON becomes null, and bytes become text."""
+    if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
+        return np.where(np.isfinite(tensor), tensor, None).tolist()  # type: ignore[no-any-return,call-overload] # None has no dtype
+    if tensor.dtype.kind == "O":
+        return np.vectorize(_text, otypes=[object])(tensor).tolist() if tensor.size else tensor.tolist()  # type: ignore[no-any-return] # strings
+    return tensor.tolist()  # type: ignore[no-any-return] # numbers or Booleans
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode(errors="replace")
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import importlib
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,18 +18,11 @@ from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.experiments import Audit, DynamoExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
+from tests.support import LambdaContextFake
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "models" / "recommendation"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 FEATURES: dict[str, Any] = json.loads((EXAMPLES / "v1" / "metadata.json").read_text())["probe"]["features"]
-
-
-@dataclass(frozen=True)
-class LambdaContext:
-    function_name: str = "predict"
-    memory_limit_in_mb: int = 1_769
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:predict"
-    aws_request_id: str = "test"
 
 
 class Function:
@@ -54,7 +46,7 @@ class Function:
             "body": body if isinstance(body, str) else None if body is None else json.dumps(body),
             "isBase64Encoded": False,
         }
-        answer: dict[str, Any] = self._handler(event, LambdaContext())
+        answer: dict[str, Any] = self._handler(event, LambdaContextFake())
         return answer
 
 
@@ -252,7 +244,7 @@ def test_body_may_come_in_base64(function: Function) -> None:
         "body": base64.b64encode(json.dumps({"model_name": "recommendation", "data": FEATURES}).encode()).decode(),
         "isBase64Encoded": True,
     }
-    assert handler(event, LambdaContext())["statusCode"] == 200
+    assert handler(event, LambdaContextFake())["statusCode"] == 200
 
 
 GOOD = {"model_name": "recommendation", "data": FEATURES}

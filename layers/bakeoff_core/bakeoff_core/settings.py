@@ -35,7 +35,15 @@ class Settings(BaseModel):
     prediction_sample_rate: float = Field(default=0, ge=0, le=1)
     event_retention_days: int = Field(default=400, ge=1)
     max_future_seconds: float = Field(default=300, ge=0)
-    model_cache_bytes: int = Field(default=256 * 1024**2, gt=0)
+    model_cache_bytes: int = Field(default=512 * 1024**2, gt=0)
+    prediction_timeout_seconds: float = Field(default=10, gt=0)
+    circuit_failure_threshold: int = Field(default=5, ge=1)
+    circuit_window_seconds: float = Field(default=30, gt=0)
+    circuit_recovery_seconds: float = Field(default=30, gt=0)
+    prediction_cache_bytes: int = Field(default=0, ge=0)
+    prediction_cache_ttl_seconds: float = Field(default=60, gt=0)
+    prediction_cache_url: str = ""
+    shadow_budget_seconds: float = Field(default=0.1, ge=0)
     custom_algorithms: dict[str, str] = {}
     memory_mb: int = Field(default=1_769, gt=0)
 

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from bakeoff_core.errors import InvalidInput, ModelUnavailable, NoModelInExperiment
-from experiment_serving import predict_for
 
 CONTROL = {"name": "control", "weight": 0, "model_name": "recommendation", "model_version": "v1"}
 TREATMENT = {"name": "treatment", "weight": 1, "model_name": "recommendation", "model_version": "v2"}
@@ -17,14 +16,14 @@ def assigned(house: Any, *groups: dict[str, Any], **changes: Any) -> Any:
 
 
 def test_group_gets_its_model(house: Any, features: dict[str, Any]) -> None:
-    chosen = predict_for(assigned(house, CONTROL, TREATMENT), features, house.server)
+    chosen = house.predict_for(assigned(house, CONTROL, TREATMENT), features)
     assert (chosen.answer.model.model_key, chosen.fallback) == ("recommendation:v2", False)
 
 
 def test_unit_outside_gets_the_control_model(house: Any, features: dict[str, Any]) -> None:
     assignment = assigned(house, CONTROL, TREATMENT, sample_rate=0)
     assert assignment.group is None
-    chosen = predict_for(assignment, features, house.server)
+    chosen = house.predict_for(assignment, features)
     assert (chosen.answer.model.model_key, chosen.fallback) == ("recommendation:v1", False)
 
 
@@ -37,7 +36,7 @@ def test_failing_model_gives_way_to_the_control(
         treatment = TREATMENT | {"model_version": "v9"}
     else:
         house.registry.set_status("recommendation", "v2", failure)
-    chosen = predict_for(assigned(house, CONTROL, treatment), features, house.server)
+    chosen = house.predict_for(assigned(house, CONTROL, treatment), features)
     assert (chosen.answer.model.model_key, chosen.fallback) == ("recommendation:v1", True)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if '"Name":"model_fallback_total"' in line]
     assert '"experiment":"ranking"' in line
@@ -48,7 +47,7 @@ def test_nothing_is_left_when_the_control_fails_too(house: Any, features: dict[s
     for version in ("v1", "v2"):
         house.registry.set_status("recommendation", version, "offline")
     with pytest.raises(ModelUnavailable, match="recommendation:v1 is unavailable"):
-        predict_for(assigned(house, CONTROL, TREATMENT), features, house.server)
+        house.predict_for(assigned(house, CONTROL, TREATMENT), features)
 
 
 def test_failing_control_is_not_tried_twice(
@@ -57,7 +56,7 @@ def test_failing_control_is_not_tried_twice(
     house.registry.set_status("recommendation", "v1", "offline")
     assignment = assigned(house, CONTROL | {"weight": 1}, TREATMENT | {"weight": 0})
     with pytest.raises(ModelUnavailable):
-        predict_for(assignment, features, house.server)
+        house.predict_for(assignment, features)
     written = capsys.readouterr().out
     assert written.count('"Name":"model_request_total"') == 1
     assert '"Name":"model_fallback_total"' not in written
@@ -65,10 +64,10 @@ def test_failing_control_is_not_tried_twice(
 
 def test_wrong_features_are_the_callers_error_and_no_reason_to_fall_back(house: Any) -> None:
     with pytest.raises(InvalidInput, match=r"features\.position: is missing, and has no default"):
-        predict_for(assigned(house, CONTROL, TREATMENT), {"affinity": 1}, house.server)
+        house.predict_for(assigned(house, CONTROL, TREATMENT), {"affinity": 1})
 
 
 def test_groups_without_a_model_point_to_assign(house: Any, features: dict[str, Any]) -> None:
     assignment = assigned(house, {"name": "control", "weight": 1}, {"name": "cheap", "weight": 1})
     with pytest.raises(NoModelInExperiment, match="POST /ab_test/assign"):
-        predict_for(assignment, features, house.server)
+        house.predict_for(assignment, features)

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from experiment_serving import ExperimentAnswer
+
 
 def answer_of(house: Any, features: dict[str, Any]) -> Any:
     return house.server.predict("recommendation", "v2", features, "data")
@@ -60,9 +62,8 @@ def test_exposure_and_prediction_go_in_one_call(house: Any, features: dict[str, 
     groups = [{"name": name, "weight": 1, "model_name": "recommendation"} for name in ("control", "treatment")]
     house.experiment(*groups)
     assignment = house.assigner.assign("ranking", "user-1", {})
-    house.log.in_experiment(
-        answer_of(house, features), features, "r-1", assignment, context={"country": "JP"}, fallback=True
-    )
+    chosen = ExperimentAnswer(answer_of(house, features), fallback=True)
+    house.log.in_experiment(chosen, features, "r-1", assignment, {"country": "JP"})
     assert calls == [["exposure", "prediction"]]
     exposure, prediction = house.stream.events
     assert exposure.metadata["context"] == {"country": "JP"}
@@ -82,7 +83,8 @@ def test_refused_events_go_to_the_fallback_queue(house: Any, features: dict[str,
     groups = [{"name": name, "weight": 1, "model_name": "recommendation"} for name in ("control", "treatment")]
     house.experiment(*groups)
     assignment = house.assigner.assign("ranking", "user-1", {})
-    house.log.in_experiment(answer_of(house, features), features, "r-1", assignment, context={}, fallback=False)
+    chosen = ExperimentAnswer(answer_of(house, features), fallback=False)
+    house.log.in_experiment(chosen, features, "r-1", assignment, {})
     assert [event.event_type for event in house.fallback_queue.events] == ["exposure", "prediction"]
 
 

@@ -38,6 +38,15 @@ def parse(model: type[Model], body: str | bytes | None) -> Model:
     document = parse_json(body)
     if not isinstance(document, dict):
         raise InvalidInput.of("body", "must be a JSON object")
+    return checked(model, document)
+
+
+def checked(model: type[Model], document: Any) -> Model:
+    """Read a document that is parsed into a model.
+
+    Raises:
+        InvalidInput: One or more of its fields are wrong; it names them.
+    """
     try:
         return model.model_validate(document)
     except ValidationError as error:
