@@ -15,6 +15,7 @@ from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.lake.database import Format, database, show_lines
 from bakeoff_core.lake.files import EventFiles, Fetched
 from bakeoff_core.stores.objects import ObjectStore
+from engine.predictions import FindReference, ModelUse, count_predictions
 from engine.reading import needed, read_quality, read_summary
 from engine.relations import Relation, fields_of, looks_back, microseconds, relations, reward_relation
 from engine.statements import (
@@ -61,6 +62,12 @@ class DuckDBEngine:
             raise TypeError(f"{experiment.name} is no bandit")
         with self._units_of(experiment, at) as pass_:
             return pass_.arm_counts(reward, timedelta(hours=bandit.attribution_window_hours))
+
+    def predictions(self, experiment: Experiment, find: FindReference) -> list[ModelUse]:
+        """Reduce an experiment's prediction events to counts."""
+        fetched = self._files.since(experiment.start_time)
+        with database(memory_limit_mb=self._memory_limit_mb, threads=self._threads) as connection:
+            return count_predictions(connection, fetched, experiment, find)
 
     @contextmanager
     def _units_of(self, experiment: Experiment, as_of: datetime | None) -> Iterator["_Pass"]:

@@ -1,0 +1,204 @@
+"""What an experiment's predictions come to: per group and model version, counts, latencies and binned values."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+import duckdb
+
+from bakeoff_core.events.model import PREDICTION
+from bakeoff_core.experiments.model import Experiment
+from bakeoff_core.lake.database import Format, show_lines
+from bakeoff_core.lake.files import Fetched
+from engine.relations import microseconds, moment_of
+from engine.statements import sql
+
+VariableKind: TypeAlias = Literal["feature", "prediction", "probability"]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """Something that is binned: a feature, the prediction or the probability.
+
+    Attributes:
+        kind: Which of them.
+        name: The feature's name; of the others, the kind.
+        cuts: Between the bins of a number; None for a text.
+        texts: With bins of their own; None for a number.
+        counts: Per bin in the training sample; of a text, the last bin is that of all others.
+        default: What a missing value counts as, written as text.
+    """
+
+    kind: VariableKind
+    name: str
+    cuts: tuple[float, ...] | None
+    texts: tuple[str, ...] | None
+    counts: tuple[int, ...]
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a model version was published with.
+
+    Attributes:
+        features: The names of its features, in the order in which an array of them is read.
+        variables: Those whose distribution in the training sample is known.
+    """
+
+    features: tuple[str, ...]
+    variables: tuple[Variable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """One model version's predictions for one group.
+
+    Attributes:
+        group: The group; None for units that were not in the experiment.
+        model_name: The model.
+        model_version: Its version.
+        predictions: How many.
+        fallbacks: How many of them stood in for the group's own model.
+        latency_ms: Median, 95th and 99th percentile, where latencies were recorded.
+        first: When the first one was made.
+        last: When the last one was made.
+        counts: By variable and day (UTC): values per bin. Empty without a reference.
+    """
+
+    group: str | None
+    model_name: str
+    model_version: str
+    predictions: int
+    fallbacks: int
+    latency_ms: tuple[float, float, float] | None
+    first: datetime
+    last: datetime
+    counts: Mapping[Variable, Mapping[date, tuple[int, ...]]]
+
+
+FindReference: TypeAlias = Callable[[str, str], Reference | None]
+"""By a model's name and version: what it was published with, or None where that is not known."""
+
+
+@runtime_checkable
+class PredictionEngine(Protocol):
+    """An engine that sums up predictions, too."""
+
+    def predictions(self, experiment: Experiment, find: FindReference) -> list[ModelUse]:
+        """Reduce an experiment's prediction events to counts."""
+        ...
+
+
+def count_predictions(
+    connection: duckdb.DuckDBPyConnection, fetched: Fetched, experiment: Experiment, find: FindReference
+) -> list[ModelUse]:
+    """Reduce an experiment's predictions, of its present configuration version and within its time, to counts.
+
+    Args:
+        connection: An empty database.
+        fetched: The files of events.
+        experiment: Its configuration.
+        find: Gives what a model version was published with.
+    """
+    _load(connection, fetched, experiment)
+    uses = _ask(connection, "model_uses")
+    counts = {
+        (name, version): _bin_counts(connection, name, version, find(name, version))
+        for name, version in dict.fromkeys((use[1], use[2]) for use in uses)
+    }
+    return [_use(row, counts[row[1], row[2]]) for row in uses]
+
+
+_Counts: TypeAlias = Mapping[str | None, Mapping[Variable, Mapping[date, tuple[int, ...]]]]
+
+
+def _load(connection: duckdb.DuckDBPyConnection, fetched: Fetched, experiment: Experiment) -> None:
+    _ask(connection, "create_predictions")
+    sources: tuple[tuple[Format, tuple[Path, ...]], ...] = (
+        ("delivered", fetched.delivered),
+        ("compacted", fetched.compacted),
+    )
+    for form, files in sources:
+        if files:
+            show_lines(connection, form, files)
+            _ask(
+                connection,
+                "load_predictions",
+                prediction=PREDICTION,
+                experiment=experiment.name,
+                config_version=experiment.config_version,
+                start=microseconds(experiment.start_time),
+                end=microseconds(experiment.end_time),
+            )
+    _ask(connection, "delete_repeated_predictions")
+
+
+def _bin_counts(connection: duckdb.DuckDBPyConnection, name: str, version: str, reference: Reference | None) -> _Counts:
+    if reference is None or not reference.variables:
+        return {}
+    width = len(reference.features)
+    places = {
+        variable: reference.features.index(variable.name)
+        if variable.kind == "feature"
+        else width + (variable.kind == "probability")
+        for variable in reference.variables
+    }
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE bins (place BIGINT, cuts DOUBLE[], texts VARCHAR[], default_value VARCHAR)"
+    )
+    connection.executemany(
+        "INSERT INTO bins VALUES (?, ?, ?, ?)",
+        [
+            (place, _listed(variable.cuts), _listed(variable.texts), variable.default)
+            for variable, place in places.items()
+        ],
+    )
+    rows = _ask(
+        connection,
+        "bin_counts",
+        model_name=name,
+        model_version=version,
+        pointers=[_pointer(feature) for feature in reference.features],
+        positions=[f"$[{position}]" for position in range(width)],
+    )
+    variables = {place: variable for variable, place in places.items()}
+    counts: dict[str | None, dict[Variable, dict[date, list[int]]]] = {}
+    for group, day, place, bin_, count in rows:
+        variable = variables[place]
+        days = counts.setdefault(group, {}).setdefault(variable, {})
+        days.setdefault(day, [0] * len(variable.counts))[bin_] += count
+    return {
+        group: {variable: {day: tuple(bins) for day, bins in days.items()} for variable, days in of_group.items()}
+        for group, of_group in counts.items()
+    }
+
+
+def _use(row: tuple[Any, ...], counts: _Counts) -> ModelUse:
+    group, name, version, predictions, fallbacks, latency, first, last = row
+    return ModelUse(
+        group=group,
+        model_name=name,
+        model_version=version,
+        predictions=predictions,
+        fallbacks=fallbacks,
+        latency_ms=None if latency is None else (latency[0], latency[1], latency[2]),
+        first=moment_of(first),
+        last=moment_of(last),
+        counts=counts.get(group, {}),
+    )
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
+    return connection.execute(sql(f"duckdb/{statement}"), parameters).fetchall()
+
+
+def _listed(values: tuple[Any, ...] | None) -> list[Any] | None:
+    return None if values is None else list(values)
+
+
+def _pointer(name: str) -> str:
+    """Write a feature's name as a JSON pointer (RFC 6901), in which every character may occur."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,216 @@
+"""What each model of an experiment did: how often and how fast it predicted, and how far its inputs have drifted."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Protocol
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from bakeoff_core.errors import DependencyUnavailable, ModelNotFound
+from bakeoff_core.experiments.model import Experiment
+from bakeoff_core.stores.models import ModelVersion
+from engine.predictions import ModelUse, PredictionEngine, Reference, Variable, VariableKind
+from stats.difference import Undefined
+from stats.drift import Level, kolmogorov_smirnov, population_stability_index
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+
+class Latency(_Document):
+    """Milliseconds: median, 95th and 99th percentile."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+class DayOfDrift(_Document):
+    """One day (UTC) of one variable."""
+
+    date: date
+    counts: tuple[int, ...]
+    psi: float | None
+
+
+class Drift(_Document):
+    """One variable's distribution against that of the training sample.
+
+    Attributes:
+        variable: A feature's name, `prediction` or `probability`.
+        kind: Which of them it is.
+        values: How many predictions had one.
+        cuts: Between the bins of a number.
+        texts: With bins of their own, before that of all others.
+        reference: Counts in the training sample.
+        counts: Counts now, in the same bins.
+        psi: The population stability index.
+        psi_by_chance: What it exceeds once in twenty times although nothing drifted.
+        level: What that means.
+        ks: The distance of the two distribution functions, for numbers.
+        ks_p_value: Its p-value.
+        daily: The same, day by day.
+        reason: Why there is no index.
+    """
+
+    variable: str
+    kind: VariableKind
+    values: int
+    cuts: tuple[float, ...] | None = None
+    texts: tuple[str, ...] | None = None
+    reference: tuple[int, ...]
+    counts: tuple[int, ...]
+    psi: float | None = None
+    psi_by_chance: float | None = None
+    level: Level | None = None
+    ks: float | None = None
+    ks_p_value: float | None = None
+    daily: tuple[DayOfDrift, ...] = ()
+    reason: str | None = None
+
+
+class ModelResult(_Document):
+    """One model version in one group.
+
+    Attributes:
+        group: The group; None for units that were not in the experiment.
+        model_name: The model.
+        model_version: Its version.
+        predictions: How many it made.
+        fallbacks: How many of them stood in for the group's own model.
+        latency_ms: How long they took.
+        first: When the first one was made.
+        last: When the last one was made.
+        drift: By variable, the farthest from the training sample first.
+        reason: Why no drift is known.
+    """
+
+    group: str | None
+    model_name: str
+    model_version: str
+    predictions: int
+    fallbacks: int
+    latency_ms: Latency | None
+    first: AwareDatetime
+    last: AwareDatetime
+    drift: tuple[Drift, ...] = ()
+    reason: str | None = None
+
+
+class Models(Protocol):
+    """Where model versions are looked up."""
+
+    def get(self, name: str, version: str) -> ModelVersion:
+        """Read one version. Raises ModelNotFound or DependencyUnavailable."""
+        ...
+
+
+def model_results(engine: object, experiment: Experiment, models: Models) -> tuple[ModelResult, ...]:
+    """Say what each model of an experiment did; nothing where no group names one, or the engine counts none.
+
+    Args:
+        engine: Sums up the events.
+        experiment: Its configuration.
+        models: Says what each version was published with.
+    """
+    if not isinstance(engine, PredictionEngine) or all(group.model_name is None for group in experiment.groups):
+        return ()
+    reasons: dict[tuple[str, str], str] = {}
+
+    def find(name: str, version: str) -> Reference | None:
+        reference = _reference(models, name, version)
+        if isinstance(reference, Undefined):
+            reasons[name, version] = reference.reason
+            return None
+        return reference
+
+    return tuple(_result(use, reasons) for use in engine.predictions(experiment, find))
+
+
+def read_reference(metadata: Mapping[str, Any]) -> Reference | Undefined:
+    """Read what a version was published with from its metadata."""
+    sample = metadata.get("training_sample")
+    if not sample:
+        return Undefined("the version was published without a training sample")
+    features = metadata["input_schema"]["features"]
+    known = sample["features"]
+    variables = [
+        _variable("feature", feature["name"], known[feature["name"]], feature.get("default"))
+        for feature in features
+        if feature["name"] in known
+    ]
+    variables += [_variable(kind, kind, found, None) for kind, found in sample.get("scores", {}).items()]
+    return Reference(tuple(feature["name"] for feature in features), tuple(variables))
+
+
+def _reference(models: Models, name: str, version: str) -> Reference | Undefined:
+    try:
+        return read_reference(models.get(name, version).metadata)
+    except ModelNotFound:
+        return Undefined("the version is not registered any more")
+    except DependencyUnavailable as error:
+        return Undefined(str(error))
+
+
+def _variable(kind: VariableKind, name: str, found: Mapping[str, Any], default: object) -> Variable:
+    written = str(default).lower() if isinstance(default, bool) else str(default)
+    return Variable(
+        kind=kind,
+        name=name,
+        cuts=tuple(found["cuts"]) if "cuts" in found else None,
+        texts=tuple(found["texts"]) if "texts" in found else None,
+        counts=tuple(found["counts"]),
+        default=None if default is None or isinstance(default, list) else written,
+    )
+
+
+def _result(use: ModelUse, reasons: Mapping[tuple[str, str], str]) -> ModelResult:
+    drift = sorted((_drift(variable, days) for variable, days in use.counts.items()), key=_farthest_first)
+    latency = use.latency_ms
+    reason = reasons.get((use.model_name, use.model_version))
+    return ModelResult(
+        group=use.group,
+        model_name=use.model_name,
+        model_version=use.model_version,
+        predictions=use.predictions,
+        fallbacks=use.fallbacks,
+        latency_ms=None if latency is None else Latency(p50=latency[0], p95=latency[1], p99=latency[2]),
+        first=use.first,
+        last=use.last,
+        drift=tuple(drift),
+        reason=reason or (None if drift else "no prediction holds a value of the training sample's variables"),
+    )
+
+
+def _drift(variable: Variable, days: Mapping[date, tuple[int, ...]]) -> Drift:
+    counts = tuple(map(sum, zip(*days.values(), strict=True)))
+    index = population_stability_index(variable.counts, counts)
+    test = kolmogorov_smirnov(variable.counts, counts) if variable.cuts is not None else None
+    known: dict[str, Any] = {}
+    if isinstance(index, Undefined):
+        known["reason"] = index.reason
+    else:
+        known |= {"psi": index.value, "psi_by_chance": index.chance, "level": index.level}
+    if test is not None and not isinstance(test, Undefined):
+        known |= {"ks": test.statistic, "ks_p_value": test.p_value}
+    return Drift(
+        variable=variable.name,
+        kind=variable.kind,
+        values=sum(counts),
+        cuts=variable.cuts,
+        texts=variable.texts,
+        reference=variable.counts,
+        counts=counts,
+        daily=tuple(_day(variable, day, days[day]) for day in sorted(days)),
+        **known,
+    )
+
+
+def _day(variable: Variable, day: date, counts: tuple[int, ...]) -> DayOfDrift:
+    index = population_stability_index(variable.counts, counts)
+    return DayOfDrift(date=day, counts=counts, psi=None if isinstance(index, Undefined) else index.value)
+
+
+def _farthest_first(drift: Drift) -> tuple[bool, float, str]:
+    return drift.psi is None, -(drift.psi or 0.0), drift.variable
