@@ -13,6 +13,7 @@ from bakeoff_core.clock import utc_now
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.aws import client, table
 from bakeoff_core.stores.experiments import DynamoExperimentStore
+from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.telemetry import count, logger
 from bakeoff_core.validation import Name
@@ -79,6 +80,7 @@ def _build_handler(settings: Settings) -> Handle:
         Reports(S3ObjectStore(s3, settings.report_bucket)),
         utc_now,
         report_failure,
+        DynamoModelRegistry(table(settings.models_table)),
     )
     events = S3ObjectStore(s3, settings.event_bucket)
     return build_handler(reporter, partial(duckdb_over, events, memory_mb=settings.memory_mb))

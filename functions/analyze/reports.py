@@ -15,11 +15,13 @@ from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.aws import client, table
 from bakeoff_core.stores.experiments import DynamoExperimentStore, ExperimentStore
+from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.telemetry import logger
 from bakeoff_core.validation import NAME_PATTERN
 from engine.duckdb_engine import duckdb_over
 from engine.summary import Engine
+from model_results import Models, model_results
 from reporting import Reports
 from results import Results
 
@@ -31,6 +33,7 @@ def build_app(
     reports: Reports,
     open_engine: Callable[[], AbstractContextManager[Engine]],
     clock: Clock,
+    models: Models,
 ) -> FastAPI:
     """Make the routes.
 
@@ -39,13 +42,15 @@ def build_app(
         reports: Where reports are kept.
         open_engine: Opens an engine for one request.
         clock: The time.
+        models: Says what each model version was published with.
     """
     app = create_app("Bakeoff reports")
 
     def results_now(name: str) -> Results:
         experiment = experiments.get(name)
         with open_engine() as engine:
-            return analyse(experiment, engine.summarise(experiment), clock())
+            results = analyse(experiment, engine.summarise(experiment), clock())
+            return results.model_copy(update={"models": model_results(engine, experiment, models)})
 
     @app.get("/ab_test/experiments/{name}/stats")
     @app.get("/ab_test/experiment/{name}/stats", include_in_schema=False)
@@ -75,6 +80,7 @@ def _build_app(settings: Settings) -> FastAPI:
         Reports(S3ObjectStore(s3, settings.report_bucket)),
         partial(duckdb_over, S3ObjectStore(s3, settings.event_bucket), memory_mb=settings.memory_mb),
         utc_now,
+        DynamoModelRegistry(table(settings.models_table)),
     )
 
 

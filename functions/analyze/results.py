@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bakeoff_core.experiments.metrics import Direction, Metric, Role
 from bakeoff_core.experiments.model import Status
+from model_results import ModelResult
 
 Verdict: TypeAlias = Literal["implement", "reject", "continue_testing", "no_data", "invalid"]
 Basis: TypeAlias = Literal["always_valid", "planned_horizon"]
@@ -190,6 +191,7 @@ class Results(_Document):
     comparisons: dict[str, dict[str, Comparison]]
     decision: Decision
     data_quality: Quality
+    models: tuple[ModelResult, ...] = ()
 
     @property
     def n(self) -> int:

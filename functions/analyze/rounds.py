@@ -8,6 +8,7 @@ from analysis import analyse
 from bakeoff_core.clock import Clock
 from bakeoff_core.stores.experiments import ExperimentStore
 from engine.summary import Engine
+from model_results import Models, model_results
 from reporting import Report, Reports
 
 
@@ -37,12 +38,14 @@ class Reporter:
         reports: Where reports go.
         clock: The time.
         on_failure: Called with the name and the error of an experiment that failed.
+        models: Says what each model version was published with.
     """
 
     experiments: ExperimentStore
     reports: Reports
     clock: Clock
     on_failure: Callable[[str, Exception], None]
+    models: Models
 
     def run(self, engine: Engine, names: Sequence[str] | None = None) -> Round:
         """Report on experiments.
@@ -65,4 +68,6 @@ class Reporter:
 
     def _report(self, engine: Engine, name: str) -> Report:
         experiment = self.experiments.get(name)
-        return self.reports.write(analyse(experiment, engine.summarise(experiment), self.clock()))
+        results = analyse(experiment, engine.summarise(experiment), self.clock())
+        models = model_results(engine, experiment, self.models)
+        return self.reports.write(results.model_copy(update={"models": models}))

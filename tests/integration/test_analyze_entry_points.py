@@ -13,6 +13,7 @@ from analyze import AnalysisFailed, Handle, build_handler
 from bakeoff_core.events.model import Event
 from bakeoff_core.http.fastapi_app import lambda_handler
 from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
+from bakeoff_core.stores.models import InMemoryModelRegistry, ModelVersion
 from bakeoff_core.stores.objects import InMemoryObjectStore
 from engine.duckdb_engine import duckdb_over
 from reporting import Reports
@@ -31,6 +32,7 @@ class World:
 
     def __init__(self) -> None:
         self.experiments = InMemoryExperimentStore()
+        self.models = InMemoryModelRegistry(lambda: NOON)
         self.events = InMemoryObjectStore()
         self.files = InMemoryObjectStore()
         self.reports = Reports(self.files)
@@ -71,12 +73,14 @@ def world() -> World:
 
 @pytest.fixture
 def scheduled(world: World) -> Handle:
-    return build_handler(Reporter(world.experiments, world.reports, world.clock, world.fail), world.open_engine)
+    reporter = Reporter(world.experiments, world.reports, world.clock, world.fail, world.models)
+    return build_handler(reporter, world.open_engine)
 
 
 @pytest.fixture
 def call(world: World) -> Call:
-    handler = lambda_handler(build_app(world.experiments, world.reports, world.open_engine, world.clock))
+    app = build_app(world.experiments, world.reports, world.open_engine, world.clock, world.models)
+    handler = lambda_handler(app)
 
     def call(method: str, path: str) -> tuple[int, dict[str, str], Any]:
         answer = handler(http_event(method, path), CONTEXT)
@@ -105,6 +109,32 @@ def test_named_experiments_are_reported_on_even_when_they_are_over(
     summary = scheduled({"detail": detail})
     assert [report["experiment"] for report in summary["reports"]] == ["over"]
     assert summary["reports"][0]["report_id"] == "20260302T120000.000000Z"
+
+
+def test_models_are_reported_on_with_their_drift(world: World, scheduled: Handle, call: Call) -> None:
+    groups = [{"name": name, "weight": 1, "model_name": "m", "model_version": "v1"} for name in ("a", "b")]
+    world.experiments.put(experiment(name="ranking", groups=groups), AUDIT)
+    ages = {"kind": "number", "cuts": [40.0], "counts": [500, 500]}
+    metadata: dict[str, Any] = {
+        "input_schema": {"features": [{"name": "age", "type": "int"}]},
+        "training_sample": {"rows": 1_000, "features": {"age": ages}},
+    }
+    standing: dict[str, Any] = {"status": "ready", "sha256": "ab", "size_bytes": 1, "registered_at": NOON}
+    world.models.register(ModelVersion(name="m", version="v1", metadata=metadata, **standing))
+    of_model = {"experiment_name": "ranking", "group_name": "a", "model_name": "m", "model_version": "v1"}
+    details: dict[str, Any] = {"features": {"age": 70}, "prediction": 1.5, "latency_ms": 3.0}
+    world.record(
+        *(event(n, f"u{n}", "prediction", config_version=1, metadata=details, **of_model) for n in range(200)),
+        key="events/dt=2026-03-01/hour=13/s-3-4.ndjson.gz",
+    )
+    scheduled({})
+    (model,) = json.loads(world.files.get("reports/ranking/latest/report.json"))["models"]
+    assert (model["group"], model["model_name"], model["model_version"], model["predictions"]) == ("a", "m", "v1", 200)
+    assert model["latency_ms"] == {"p50": 3.0, "p95": 3.0, "p99": 3.0}
+    (age,) = model["drift"]
+    assert (age["variable"], age["counts"], age["level"], age["ks"]) == ("age", [0, 200], "large", 0.5)
+    assert call("GET", "/ab_test/experiments/ranking/stats")[2]["models"] == [model]
+    assert call("GET", "/ab_test/experiments/other/stats")[2]["models"] == []
 
 
 def test_one_failure_stops_no_other_and_is_visible(world: World, scheduled: Handle) -> None:
