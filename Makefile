@@ -8,6 +8,9 @@ PORT ?= 3000
 # A folder that the data of `make serve` stay in; without one they go with the process.
 KEEP ?=
 
+# Packages that tests take a model from; what these models were made with stays out.
+PUBLIC_MODELS := 'magika>=1,<2' 'silero-vad>=6,<7'
+
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -52,6 +55,7 @@ clean:
 
 .venv/installed-dev: .venv/installed
 	$(PIP) install --editable '.[local,sklearn]' --group dev
+	$(PIP) install --no-deps $(PUBLIC_MODELS)
 	@touch $@
 
 -include scripts/build.mk

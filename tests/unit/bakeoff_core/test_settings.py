@@ -23,7 +23,7 @@ def test_settings_come_from_the_environment() -> None:
 def test_settings_have_defaults() -> None:
     settings = Settings.from_environment({})
     assert (settings.experiments_table, settings.configuration_max_age_seconds) == ("", 10)
-    assert (settings.prediction_sample_rate, settings.model_cache_bytes) == (0, 268_435_456)
+    assert (settings.prediction_sample_rate, settings.model_cache_bytes) == (0, 536_870_912)
 
 
 def test_custom_algorithms_are_read_as_names_and_places() -> None:
