@@ -8,11 +8,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 
-def graph(nodes: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any], constants: Sequence[Any] = ()) -> bytes:
+def graph(
+    nodes: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any], constants: Sequence[Any] = (), opset: int = 18
+) -> bytes:
     model = helper.make_model(
         helper.make_graph(list(nodes), "test", list(inputs), list(outputs), list(constants)),
-        opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)],
-        ir_version=8,
+        opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", 3)],
+        ir_version=9 if opset > 18 else 8,
     )
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
