@@ -7,14 +7,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from bakeoff_core.clock import Clock
-from bakeoff_core.errors import InvalidInput, ModelVersionExists
+from bakeoff_core.errors import InvalidInput, ModelNotFound, ModelVersionExists
 from bakeoff_core.stores.models import ModelRegistry, ModelVersion, artefact_key, metadata_key
-from bakeoff_core.stores.objects import ObjectStore
+from bakeoff_core.stores.objects import ObjectNotFound, ObjectStore
 from bakeoff_core.validation import field_errors
 from model_runtime.artefacts import checksum
+from model_runtime.chain import chain
 from model_runtime.errors import ModelRefused
 from model_runtime.metadata import ModelMetadata
-from model_runtime.model import load_model
+from model_runtime.model import Model, load_model
 
 
 def publish(  # noqa: PLR0913 - a publication joins what is published with where it goes
@@ -50,15 +51,18 @@ def publish(  # noqa: PLR0913 - a publication joins what is published with where
         The version as it is registered now.
 
     Raises:
-        InvalidInput: The metadata are not valid, name another version, or are not those of the model.
+        InvalidInput: The metadata are not valid, name another version, or are not those of the model; or the feature
+            pipeline that they name is not there, or does not fit before it.
         ModelVersionExists: The version is registered with another artefact or other metadata.
         DependencyUnavailable: The registry or the object store does not answer.
     """
     known = _read(name, version, metadata)
     try:
-        load_model(artefact, known, threads=1)
+        model = load_model(artefact, known, threads=1)
     except ModelRefused as error:
         raise InvalidInput.of("artefact", str(error)) from error
+    if known.feature_pipeline is not None:
+        _prove_chain(known.feature_pipeline, model, registry, objects)
     registered = _register(_entry(known, artefact, clock), registry)
     if registered.status in {"loading", "unhealthy"}:
         objects.put(artefact_key(name, version), artefact, "application/octet-stream")
@@ -68,6 +72,24 @@ def publish(  # noqa: PLR0913 - a publication joins what is published with where
     if alias is not None:
         registry.set_alias(name, alias, version, actor=actor)
     return registered
+
+
+def _prove_chain(key: str, model: Model, registry: ModelRegistry, objects: ObjectStore) -> None:
+    """Run the probe row of a feature pipeline through both graphs."""
+    try:
+        pipeline = registry.get(*key.split(":", 1))
+        if pipeline.metadata.get("feature_pipeline") is not None:
+            raise InvalidInput.of("feature_pipeline", f"{key} has a feature pipeline of its own")
+        artefact = objects.get(artefact_key(pipeline.name, pipeline.version))
+        if checksum(artefact) != pipeline.sha256:
+            raise InvalidInput.of("feature_pipeline", f"the artefact of {key} is damaged: publish it again")
+        chain(load_model(artefact, ModelMetadata.model_validate(pipeline.metadata), threads=1), model)
+    except ModelNotFound as error:
+        raise InvalidInput.of("feature_pipeline", f"{key} is not registered") from error
+    except ObjectNotFound as error:
+        raise InvalidInput.of("feature_pipeline", f"{key} has no artefact: publish it again") from error
+    except (ModelRefused, ValidationError) as error:
+        raise InvalidInput.of("feature_pipeline", str(error)) from error
 
 
 def _read(name: str, version: str, metadata: Mapping[str, Any] | ModelMetadata) -> ModelMetadata:

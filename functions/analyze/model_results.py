@@ -146,11 +146,24 @@ def read_reference(metadata: Mapping[str, Any]) -> Reference | Undefined:
 
 def _reference(models: Models, name: str, version: str) -> Reference | Undefined:
     try:
-        return read_reference(models.get(name, version).metadata)
+        metadata = models.get(name, version).metadata
+        pipeline = metadata.get("feature_pipeline")
+        if not isinstance(pipeline, str):
+            return read_reference(metadata)
+        # What was recorded is what the request held, and that is what the pipeline takes.
+        return _before(read_reference(metadata), read_reference(models.get(*pipeline.split(":", 1)).metadata))
     except ModelNotFound:
         return Undefined("the version is not registered any more")
     except DependencyUnavailable as error:
         return Undefined(str(error))
+
+
+def _before(model: Reference | Undefined, pipeline: Reference | Undefined) -> Reference | Undefined:
+    if isinstance(model, Undefined) or isinstance(pipeline, Undefined):
+        return model if isinstance(model, Undefined) else pipeline
+    features = [variable for variable in pipeline.variables if variable.kind == "feature"]
+    scores = [variable for variable in model.variables if variable.kind != "feature"]
+    return Reference(pipeline.features, (*features, *scores))
 
 
 def _variable(kind: VariableKind, name: str, found: Mapping[str, Any], default: object) -> Variable:

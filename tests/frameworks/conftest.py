@@ -65,6 +65,7 @@ class Shelf:
         what: str,
         sample: Any,
         *,
+        key: str = "model:v1",
         wishes: Wishes | None = None,
         reading: Reading | None = None,
         metadata: dict[str, Any] | None = None,
@@ -72,7 +73,7 @@ class Shelf:
         """Publish a model and note its parity."""
         published = publish_model(
             model,
-            "model:v1",
+            key,
             sample,
             alias="champion",
             wishes=wishes,

@@ -27,7 +27,10 @@ from sklearn.svm import LinearSVC
 
 from bakeoff.conversion.convert import Reading
 from bakeoff.conversion.errors import NotConvertible, ParityFailure
+from bakeoff_core.errors import InvalidInput
 from tests.frameworks.conftest import COLUMNS, Data, Shelf
+
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 CLASSIFIERS = {
     "logistic regression": lambda: LogisticRegression(max_iter=2_000),
@@ -187,3 +190,32 @@ def test_clusters_are_predictions(data: Data, shelf: Shelf) -> None:
     model = KMeans(3, n_init=1, random_state=0).fit(data.train)
     published = shelf.publish(model, "scikit-learn k-means, labels", data.rows)
     assert published.metadata["probe"]["prediction"] == int(model.predict(data.held_out[:1])[0])
+
+
+def test_a_transformer_is_a_feature_pipeline_before_a_model(data: Data, shelf: Shelf) -> None:
+    columns = ColumnTransformer(
+        [("numbers", StandardScaler(), ["age", "income"]), ("cities", OneHotEncoder(handle_unknown="ignore"), ["city"])]
+    )
+    train, held_out = (frame(data, rows)[["age", "income", "city"]] for rows in (data.train, data.held_out))
+    columns.fit(train)
+    model = LogisticRegression().fit(columns.transform(train), data.train_labels)
+    engineered = columns.transform(held_out)
+    engineered = pd.DataFrame(engineered, columns=[f"f{index}" for index in range(engineered.shape[1])])
+    before = shelf.publish(columns, "scikit-learn transformer", held_out, key="columns:v1")
+    assert before.metadata["output_schema"] == {"prediction": "features"}
+    assert len(before.metadata["probe"]["prediction"]) == engineered.shape[1]
+    named: dict[str, Any] = {"feature_pipeline": "columns:v1"}
+    published = shelf.publish(model, "scikit-learn model behind a transformer", engineered, metadata=named)
+    assert published.metadata["feature_pipeline"] == "columns:v1"
+    for pipeline, message in (
+        ("columns:v9", "feature_pipeline: columns:v9 is not registered"),
+        ("model:v1", "feature_pipeline: model:v1 has a feature pipeline of its own"),
+    ):
+        with pytest.raises(InvalidInput, match=message):
+            shelf.publish(model, "refused", engineered, key="model:v2", metadata={"feature_pipeline": pipeline})
+    narrow = LogisticRegression().fit(columns.transform(train)[:, :2], data.train_labels)
+    with pytest.raises(InvalidInput, match="feature_pipeline: "):
+        shelf.publish(narrow, "misfit", engineered[["f0", "f1"]], key="model:v2", metadata=named)
+    shelf.stack.objects.put("models/columns/v1/model.onnx", b"damaged", "application/octet-stream")
+    with pytest.raises(InvalidInput, match="feature_pipeline: the artefact of columns:v1 is damaged"):
+        shelf.publish(model, "damaged", engineered, key="model:v2", metadata=named)

@@ -32,16 +32,20 @@ _PACKAGES = ("scikit-learn", "skl2onnx", "onnx")
 
 
 class SklearnModel:
-    """A fitted estimator or pipeline.
+    """A fitted estimator or pipeline; one that only transforms is a feature pipeline.
 
     Args:
-        estimator: With `predict`, and `predict_proba` if it has probabilities.
+        estimator: With `predict`, and `predict_proba` if it has probabilities; or with `transform`.
+        wishes: Nothing that scikit-learn would not know itself.
     """
 
     def __init__(self, estimator: Any, wishes: Wishes) -> None:
         if wishes.logits:
             raise NotConvertible("a scikit-learn model has no logits to turn into probabilities")
         self._estimator = estimator
+        self._transforms = not hasattr(estimator, "predict")
+        if self._transforms and not hasattr(estimator, "transform"):
+            raise NotConvertible(f"a {type(estimator).__name__} neither predicts nor transforms")
         self._probabilities = is_classifier(estimator) and hasattr(estimator, "predict_proba")
 
     def feature_names(self, sample: Sample) -> Sequence[str]:
@@ -68,7 +72,7 @@ class SklearnModel:
         table = self._table(sample)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            predictions = np.asarray(self._estimator.predict(table))
+            predictions = self._transformed(table) if self._transforms else np.asarray(self._estimator.predict(table))
             distributions = np.asarray(self._estimator.predict_proba(table)) if self._probabilities else None
         if predictions.ndim == 2 and predictions.shape[1] == 1:  # noqa: PLR2004 - a matrix of one column
             predictions = predictions[:, 0]
@@ -77,12 +81,16 @@ class SklearnModel:
             for index, prediction in enumerate(predictions.tolist())
         ]
 
+    def _transformed(self, table: Any) -> npt.NDArray[Any]:
+        features = self._estimator.transform(table)
+        return np.asarray(features.toarray() if hasattr(features, "toarray") else features)
+
     def candidates(self, name: str, sample: Sample) -> Iterator[Candidate]:
         """Give numbers their own types first, then all of them as float32, then as float64."""
         outputs = (
             OutputSchema(prediction="label", probabilities="probabilities")
             if self._probabilities
-            else OutputSchema(prediction="variable" if is_regressor(self._estimator) else "label")
+            else OutputSchema(prediction=self._output)
         )
         if self._takes_columns(sample):
             for numbers in (None, FloatTensorType, DoubleTensorType):
@@ -100,6 +108,8 @@ class SklearnModel:
             model = convert_sklearn(
                 self._estimator, name=name, initial_types=types, options=self._options(), target_opset=_TARGET_OPSET
             )
+        if self._transforms:
+            _name_output(model, self._output)
         for node in model.graph.node:
             if node.op_type == "StringNormalizer" and not any(each.name == "locale" for each in node.attribute):
                 node.attribute.append(helper.make_attribute("locale", _LOCALE))
@@ -108,6 +118,12 @@ class SklearnModel:
         del model.opset_import[:]
         model.opset_import.extend(operator_sets)
         return bytes(model.SerializeToString(deterministic=True))
+
+    @property
+    def _output(self) -> str:
+        if self._transforms:
+            return "features"
+        return "variable" if is_regressor(self._estimator) else "label"
 
     def _options(self) -> dict[str, bool] | None:
         if self._probabilities:
@@ -161,6 +177,15 @@ def _has_columns(estimator: Any) -> bool:
         return True
     parts = getattr(estimator, "steps", None) or getattr(estimator, "transformer_list", None) or []
     return any(_has_columns(part[1]) for part in parts)
+
+
+def _name_output(model: Any, name: str) -> None:
+    """Rename a graph's only output, which the converter names after the last step."""
+    (output,) = model.graph.output
+    former, output.name = output.name, name
+    for node in model.graph.node:
+        node.output[:] = [name if each == former else each for each in node.output]
+        node.input[:] = [name if each == former else each for each in node.input]
 
 
 def _register_boosters() -> None:

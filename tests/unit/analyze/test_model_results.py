@@ -116,6 +116,20 @@ def test_where_no_drift_is_known_it_says_why(get: Callable[[str, str], ModelVers
     assert (result.predictions, result.drift, result.reason) == (30, (), reason)
 
 
+def test_behind_a_feature_pipeline_features_are_those_that_the_pipeline_takes() -> None:
+    models = registry(feature_pipeline="raw:v7", input_schema={"features": [{"name": "scaled", "type": "float"}]})
+    models.register(models.get("m", "v1").model_copy(update={"name": "raw", "version": "v7", "metadata": METADATA}))
+    found: list[Reference | None] = []
+
+    class Engine(EngineFake):
+        def predictions(self, experiment: Experiment, find: FindReference) -> list[ModelUse]:
+            found.append(find("m", "v1"))
+            return []
+
+    assert model_results(Engine(), with_models(), models) == ()
+    assert found == [Reference(("age", "member", "vector"), (AGE, MEMBER, PROBABILITY))]
+
+
 def test_a_variable_with_one_value_has_no_index() -> None:
     constant = {**METADATA["training_sample"], "features": {"age": {"kind": "number", "cuts": [], "counts": [300]}}}
     reference = read_reference(METADATA | {"training_sample": constant})
