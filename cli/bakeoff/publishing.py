@@ -121,8 +121,12 @@ def _entry(metadata: ModelMetadata, artefact: bytes, clock: Clock) -> ModelVersi
 def _register(entry: ModelVersion, registry: ModelRegistry) -> ModelVersion:
     try:
         registry.register(entry)
-    except ModelVersionExists:
-        present = registry.get(entry.name, entry.version)
+    except ModelVersionExists as taken:
+        try:
+            present = registry.get(entry.name, entry.version)
+        except ModelNotFound:
+            # It was deleted, and its name is not free for another model.
+            raise taken from None
         if (present.sha256, present.metadata) != (entry.sha256, entry.metadata):
             raise
         return present

@@ -35,6 +35,7 @@ class Shelf:
             objects=self.objects,
             clock=lambda: NOW,
             alias=alias,
+            actor="ann",
         )
 
 
@@ -95,6 +96,18 @@ def test_other_metadata_under_the_same_version_are_refused(shelf: Shelf) -> None
     shelf.publish()
     with pytest.raises(ModelVersionExists):
         shelf.publish(description="another")
+
+
+def test_the_name_of_a_deleted_version_is_not_used_again(shelf: Shelf) -> None:
+    shelf.publish()
+    shelf.registry.delete("recommendation", "v1")
+    with pytest.raises(ModelVersionExists):
+        shelf.publish()
+
+
+def test_the_alias_is_moved_in_the_name_of_the_publisher(shelf: Shelf) -> None:
+    shelf.publish(alias="champion")
+    assert [move.actor for move in shelf.registry.alias_history("recommendation", "champion")] == ["ann"]
 
 
 @pytest.mark.parametrize(
