@@ -7,6 +7,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from bakeoff.api import Api
 from bakeoff.main import app
 from bakeoff.standin.standin import Standin
 
@@ -173,12 +174,16 @@ def test_somebody_at_a_terminal_is_asked_before_anything_is_written(
 
 def test_an_experiment_is_shown_with_its_history_and_completed(environment: dict[str, str], tmp_path: Path) -> None:
     file, groups = tmp_path / "one.json", [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]
-    (tmp_path / "users.txt").write_text("".join(f"user-{n}\n" for n in range(1_200)))
+    (tmp_path / "users.txt").write_text("".join(f"user-{n}\n" for n in range(50_001)))
     file.write_text(json.dumps({"name": "listed", "groups": groups, "target_users_file": "users.txt"}))
     assert run(environment, "experiment", "apply", "-f", str(file)).output.endswith("written: 1 created\n")
     shown = json.loads(run(environment, "experiment", "show", "listed").output)
-    assert (shown["target_users"], shown["target_user_list"]["count"]) == (None, 1_200)
+    assert (shown["target_users"], shown["target_user_list"]["count"]) == (None, 50_001)
     run(environment, "experiment", "start", "listed")
+    with Api(environment["BAKEOFF_URL"]) as api:
+        for user, assigned in (("user-50000", True), ("user-50001", False)):
+            answer = api.post("/ab_test/assign", {"user_id": user, "experiment_name": "listed"})
+            assert (answer["assigned"], answer["reason"]) == (assigned, "split" if assigned else "not_targeted")
     assert run(environment, "experiment", "complete", "listed").output == "listed: completed\n"
     lines = run(environment, "experiment", "history", "listed").output.splitlines()
     assert [line.split("  ")[1:3] for line in lines if not line.startswith("    ")] == [
