@@ -18,6 +18,7 @@ from rendering.formatting import (
     signed_number,
     signed_percent,
 )
+from rendering.models import ModelSection, model_sections
 from results import Comparison, ConversionValue, GroupResult, Interval, MeanValue, Results
 from stats.sample_ratio import ALARM_BELOW
 
@@ -106,6 +107,7 @@ class Page:
     summary: tuple[Fact, ...]
     next_steps: tuple[str, ...]
     sections: tuple[Section, ...]
+    models: tuple[ModelSection, ...]
     quality: tuple[Fact, ...]
     unreadable_objects: tuple[str, ...]
     methods: tuple[Fact, ...]
@@ -123,6 +125,7 @@ def page_of(results: Results) -> Page:
         summary=tuple(_summary(results)),
         next_steps=results.decision.next_steps,
         sections=tuple(_section(results, metric) for metric in results.metrics),
+        models=model_sections(results.models),
         quality=tuple(_quality(results)),
         unreadable_objects=results.data_quality.unreadable_objects,
         methods=tuple(_methods(results)),
