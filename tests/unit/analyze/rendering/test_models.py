@@ -1,0 +1,80 @@
+from datetime import UTC, datetime
+from typing import Any
+
+from model_results import Drift, Latency, ModelResult
+from rendering.documents import to_html, to_markdown
+from rendering.models import DriftRow, model_sections
+from tests.unit.analyze.rendering.test_documents import results
+
+AT = datetime(2026, 1, 10, tzinfo=UTC)
+
+
+def drift(variable: str = "age", **changes: Any) -> Drift:
+    known: dict[str, Any] = {
+        "variable": variable,
+        "kind": "feature",
+        "values": 1_200,
+        "cuts": (40.0,),
+        "reference": (500, 500),
+        "counts": (200, 1_000),
+        "psi": 0.5127,
+        "psi_by_chance": 0.004,
+        "level": "large",
+        "ks": 1 / 3,
+        "ks_p_value": 1e-30,
+    }
+    return Drift.model_validate(known | changes)
+
+
+def model(**changes: Any) -> ModelResult:
+    known: dict[str, Any] = {
+        "group": "short",
+        "model_name": "ranking",
+        "model_version": "v2",
+        "predictions": 1_200,
+        "fallbacks": 0,
+        "latency_ms": Latency(p50=1.25, p95=3.5, p99=12.25),
+        "first": AT,
+        "last": AT,
+        "drift": (drift(),),
+    }
+    return ModelResult.model_validate(known | changes)
+
+
+def test_a_model_is_described_with_its_latency_and_drift() -> None:
+    (section,) = model_sections([model()])
+    assert section.name == "ranking:v2 in short"
+    assert section.about == (
+        "1,200 predictions, latency 1.250 ms at the median, 3.500 ms at the 95th and 12.25 ms at the 99th percentile"
+    )
+    assert section.rows == (DriftRow("age", "1,200", "0.513", "large drift", "0.333", "< 0.0001"),)
+    assert section.note == ""
+
+
+def test_fallbacks_units_outside_and_missing_values_are_said() -> None:
+    constant = drift(psi=None, level=None, ks=None, ks_p_value=None, reason="no values")
+    (section,) = model_sections([model(group=None, fallbacks=7, latency_ms=None, drift=(constant,))])
+    assert section.name == "ranking:v2 outside the groups"
+    assert section.about == "1,200 predictions, 7 of them as a fallback for the group's own model"
+    assert section.rows == (DriftRow("age", "1,200", "\N{EN DASH}", "no values", "\N{EN DASH}", "\N{EN DASH}"),)
+
+
+def test_where_no_drift_is_known_it_says_why() -> None:
+    (section,) = model_sections([model(drift=(), reason="the version is not registered any more")])
+    assert section.note == "No drift is known: the version is not registered any more"
+
+
+def test_of_many_variables_those_that_moved_most_are_shown() -> None:
+    (section,) = model_sections([model(drift=tuple(drift(f"f{number}") for number in range(25)))])
+    assert [len(section.rows), section.note] == [20, "5 variables that moved less are left out here"]
+
+
+def test_both_documents_show_models_and_neither_does_without_any() -> None:
+    with_models = results().model_copy(update={"models": (model(drift=(drift("a<ge"),)),)})
+    html, markdown = to_html(with_models), to_markdown(with_models)
+    assert "<h3>ranking:v2 in short</h3>" in html
+    assert '<th scope="row">a&lt;ge</th><td>1,200</td><td>0.513</td><td>large drift</td>' in html
+    assert "### ranking:v2 in short" in markdown
+    assert "| a\\<ge | 1,200 | 0.513 | large drift | 0.333 | \\< 0.0001 |" in markdown
+    assert "Models" not in to_html(results())
+    assert "## Models" not in to_markdown(results())
