@@ -1,0 +1,1 @@
+TRY_CAST(json_extract_scalar(a.metadata, {path}) AS DOUBLE)
