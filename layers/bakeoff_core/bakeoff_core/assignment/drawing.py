@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from math import cos, isfinite, pi, prod, sqrt
 
-_LARGEST_IMBALANCE = 5.0
+_LARGEST_IMBALANCE = 4.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def balancing_weights(shares: Mapping[str, float], counts: Mapping[str, int]) ->
 
     A group's imbalance is d = its units - its share of all units. The weight of group g is
 
-        w_g ∝ share_g · √∏_j cos(π d_j / 2b)      with the d_j that drawing g would leave, b = 5
+        w_g ∝ share_g · √∏_j cos(π d_j / 2b)      with the d_j that drawing g would leave, b = 4.75
 
     and 0 where that draw would leave some |d_j| ≥ b. For two equal groups this is the random walk of greatest
     entropy among those that stay within the bound: as hard to foretell as balance allows. Big-stick designs,
