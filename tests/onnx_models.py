@@ -96,7 +96,23 @@ def sigmoid() -> bytes:
 
 
 def endless() -> bytes:
-    """y = x after a billion turns of a loop."""
+    """y = sqrt(sqrt(... x)), a billion times."""
+    return _loop([helper.make_tensor("turns", TensorProto.INT64, [], [10**9])], [])
+
+
+def slow_above_zero() -> bytes:
+    """y = sqrt(sqrt(... x)), a billion times for each whole number in x: at once for 0."""
+    return _loop(
+        [helper.make_tensor("billion", TensorProto.FLOAT, [], [1e9])],
+        [
+            helper.make_node("ReduceMax", ["x"], ["largest"], keepdims=0),
+            helper.make_node("Mul", ["largest", "billion"], ["product"]),
+            helper.make_node("Cast", ["product"], ["turns"], to=TensorProto.INT64),
+        ],
+    )
+
+
+def _loop(constants: Sequence[Any], before: Sequence[Any]) -> bytes:
     body = helper.make_graph(
         [helper.make_node("Identity", ["go_on"], ["still"]), helper.make_node("Sqrt", ["v"], ["w"])],
         "turn",
@@ -104,8 +120,8 @@ def endless() -> bytes:
         [tensor("still", TensorProto.BOOL), tensor("w", TensorProto.FLOAT, "n", 1)],
     )
     return graph(
-        [helper.make_node("Loop", ["turns", "", "x"], ["y"], body=body)],
+        [*before, helper.make_node("Loop", ["turns", "", "x"], ["y"], body=body)],
         [tensor("x", TensorProto.FLOAT, "n", 1)],
         [tensor("y", TensorProto.FLOAT, "n", 1)],
-        [helper.make_tensor("turns", TensorProto.INT64, [], [10**9])],
+        constants,
     )

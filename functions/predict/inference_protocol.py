@@ -14,7 +14,7 @@ from bakeoff_core.errors import InvalidInput
 from bakeoff_core.http import bytes_response, json_response, parse, problem_for
 from model_runtime.model import TensorDescription
 from model_serving import Description
-from tensor_encoding import DTYPES, datatype_of, from_bytes, from_json, to_bytes, to_json
+from tensor_encoding import datatype_of, from_bytes, from_json, to_bytes, to_json
 
 PREFIX = "/v2"
 PLATFORM = "onnx_onnxv1"

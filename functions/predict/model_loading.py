@@ -87,6 +87,7 @@ class ModelLoader:
         self._memory_mb = memory_mb
         self._versions = versions
         self._perf_counter = perf_counter
+        self._proving: dict[str, list[Model]] = {}
         self._pipelines: dict[tuple[str, str], ModelVersion] = {}
 
     @contextmanager
@@ -97,6 +98,7 @@ class ModelLoader:
             UnusableModel: Its artefact is missing, damaged or no model, it does not fit its metadata,
                 it fails its probe, or it needs more memory.
             DependencyUnavailable: The object store or the registry does not answer.
+            PredictionCancelled: The version did not prove itself before `cancel` was called.
         """
         pipeline = self._pipeline_of(version)
         needed = memory_of(version.size_bytes) + (memory_of(pipeline.size_bytes) if pipeline else 0)
@@ -108,6 +110,11 @@ class ModelLoader:
                 f"it needs about {needed // _MEGABYTE} MB of memory, and all models together may take "
                 f"{self._max_bytes // _MEGABYTE} MB"
             ) from None
+
+    def cancel(self, version: ModelVersion) -> None:
+        """End the proving of a version that is being loaded, at the next operator of its graph."""
+        for model in list(self._proving.get(version.model_key, ())):
+            model.cancel()
 
     def forget(self, version: ModelVersion) -> None:
         """Drop a version and its feature pipeline from memory and disk, so that they are fetched anew."""
@@ -142,19 +149,23 @@ class ModelLoader:
     def _load(self, version: ModelVersion, pipeline: ModelVersion | None, needed: int) -> LoadedModel:
         started = self._perf_counter()
         try:
-            model = self._built(version)
-            raw = model if pipeline is None else chain(self._built(pipeline), model)
+            model = self._built(version, version)
+            raw = model if pipeline is None else chain(self._built(pipeline, version), model)
         except ModelRefused as error:
             raise UnusableModel(str(error)) from error
+        finally:
+            self._proving.pop(version.model_key, None)
         dimensions = {"model_name": version.name, "version": version.version}
         seconds("model_load_time_seconds", self._perf_counter() - started, **dimensions)
         size("model_memory_usage_bytes", needed, **dimensions)
         return LoadedModel(model, raw, f"{version.model_key} {version.sha256} {pipeline.sha256 if pipeline else ''}")
 
-    def _built(self, version: ModelVersion) -> Model:
+    def _built(self, version: ModelVersion, wanted: ModelVersion) -> Model:
+        """Build a version that is wanted, or the pipeline of one that is."""
         metadata = self._metadata(version)
+        proving = self._proving.setdefault(wanted.model_key, [])
         # The probe is the warm-up, too: the first request finds every buffer allocated.
-        return load_model(self._artefact(version), metadata, threads_for(self._memory_mb))
+        return load_model(self._artefact(version), metadata, threads_for(self._memory_mb), proving.append)
 
     def _metadata(self, version: ModelVersion) -> ModelMetadata:
         try:

@@ -191,7 +191,7 @@ class ModelServer:
         self._set_status(version, "loading")
         self._loader.forget(version)
         try:
-            self._guard.prove(version.model_key, lambda: self._load(version))
+            self._guard.prove(version.model_key, lambda: self._load(version), lambda: self._loader.cancel(version))
         except UnusableModel as error:
             return self._set_status(version, "unhealthy", reason=str(error))
         except BaseException:
@@ -233,14 +233,13 @@ class ModelServer:
                     result = use(loaded, model)
                 except InvalidFeatures as error:
                     raise InvalidInput([FieldError(each.loc, each.msg) for each in error.errors]) from error
-                except PredictionFailed as error:
-                    raise ModelUnavailable(version.model_key, str(error)) from error
                 finally:
                     self._usage.note(version, loaded)
                 self._record_latency(version, started)
                 return result
 
         def cancel() -> None:
+            self._loader.cancel(version)
             for model in running:
                 model.cancel()
 
@@ -257,6 +256,8 @@ class ModelServer:
                 self._set_status(version, "unhealthy", reason=str(error))
             except DependencyUnavailable:
                 logger.warning("status could not be written", model_key=version.model_key)
+            raise ModelUnavailable(version.model_key, str(error)) from error
+        except PredictionFailed as error:
             raise ModelUnavailable(version.model_key, str(error)) from error
 
     def _load(self, version: ModelVersion) -> None:

@@ -41,3 +41,7 @@ class ProbeMismatch(ModelRefused):
 
 class PredictionFailed(ModelRuntimeError):
     """The model failed on a valid row, or gave an output that is not usable."""
+
+
+class PredictionCancelled(PredictionFailed):
+    """The run was ended from outside, which says nothing of the row."""

@@ -1,14 +1,14 @@
 """A model version that is ready to predict."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from model_runtime.errors import FeatureError, InvalidFeatures, PredictionFailed, ProbeMismatch
+from model_runtime.errors import FeatureError, InvalidFeatures, PredictionCancelled, PredictionFailed, ProbeMismatch
 from model_runtime.inputs import batch_size_of, bind_inputs, limits_of, shapes_of
 from model_runtime.metadata import ModelMetadata
 from model_runtime.outputs import OutputReader, Prediction, as_tensor
@@ -170,10 +170,13 @@ class Model:
 
         Raises:
             ProbeMismatch: The answer is not the expected one.
+            PredictionCancelled: `cancel` was called meanwhile.
         """
         probe = self.metadata.probe
         try:
             answer = self.predict(probe.features, "probe.features")
+        except PredictionCancelled:
+            raise
         except (InvalidFeatures, PredictionFailed) as error:
             raise ProbeMismatch(f"the probe row fails: {error}") from error
         if not _close(answer.prediction, probe.prediction, probe.tolerance):
@@ -232,6 +235,8 @@ class Model:
         try:
             return self.session.run(names, feed, options)
         except Exception as error:  # the runtime's exceptions have no base of their own
+            if options.terminate:
+                raise PredictionCancelled("the model was stopped, for it took too long") from error
             raise PredictionFailed("the model failed on these features") from error
         finally:
             self._running.discard(options)
@@ -242,6 +247,8 @@ class Model:
             return []
         try:
             return self._run_piece(rows)
+        except PredictionCancelled as error:
+            return [error] * len(rows)
         except PredictionFailed as error:
             if len(rows) == 1:
                 return [error]
@@ -252,19 +259,26 @@ class Model:
 _NEVER_RAN = PredictionFailed("the model did not run")
 
 
-def load_model(artefact: bytes, metadata: ModelMetadata, threads: int) -> Model:
+def load_model(
+    artefact: bytes,
+    metadata: ModelMetadata,
+    threads: int,
+    on_built: Callable[[Model], object] = lambda _model: None,
+) -> Model:
     """Build a model from its artefact, and prove it on the probe row.
 
     Args:
         artefact: An ONNX file.
         metadata: What is known of the model.
         threads: How many threads one run may use.
+        on_built: Called with the model before it is proved, for who wants to cancel that.
 
     Raises:
         ModelRefused: The artefact is no ONNX model, does not fit its metadata, or (ProbeMismatch)
             does not reproduce the probe.
     """
     model = Model(metadata, build_session(artefact, threads))
+    on_built(model)
     model.run_probe()
     return model
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from model_runtime.errors import InvalidFeatures, ModelRefused, PredictionFailed
+from model_runtime.errors import InvalidFeatures, ModelRefused, PredictionCancelled
 from model_runtime.model import Model
 from model_runtime.outputs import OutputReader, Prediction
 
@@ -223,6 +223,6 @@ def test_run_that_is_cancelled_fails(onnx_models: Any) -> None:
     model = onnx_models.model(onnx_models.endless(), {"x": "float"})
     timer = threading.Timer(0.1, model.cancel)
     timer.start()
-    with pytest.raises(PredictionFailed, match="the model failed on these features"):
+    with pytest.raises(PredictionCancelled, match="the model was stopped, for it took too long"):
         model.predict([1])
     timer.join()

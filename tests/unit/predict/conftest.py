@@ -14,6 +14,7 @@ from bakeoff.publishing import publish
 from bakeoff_core.assignment.assigner import Assigner
 from bakeoff_core.events.recorder import EventRecorder
 from bakeoff_core.experiments.model import Experiment
+from bakeoff_core.http import HttpApi
 from bakeoff_core.stores.experiments import Audit, CachedExperiments, InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry, ModelVersion, artefact_key
 from bakeoff_core.stores.objects import InMemoryObjectStore
@@ -87,6 +88,25 @@ class House:
     def seconds(self) -> float:
         return self.now.timestamp()
 
+    def api(self) -> HttpApi:
+        """Make the routes over this house."""
+        # The entry point builds its own routes when it is imported, from an environment with names of resources.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("BAKEOFF_FALLBACK_QUEUE", "http://127.0.0.1/queue")
+            from predict import Services, build_api  # noqa: PLC0415 - for the same reason
+
+        return build_api(
+            Services(
+                server=self.server,
+                administration=self.administration,
+                assigner=self.assigner,
+                shadows=self.shadows,
+                deadline=self.deadline,
+                log=self.log,
+                clock=self.clock,
+            )
+        )
+
     def predict_for(self, assignment: Any, features: Any) -> ExperimentAnswer[Answer]:
         def call(name: str, version: str | None) -> Answer:
             return self.server.predict(name, version, features, "features")
@@ -133,7 +153,7 @@ class House:
             "framework": "onnx",
             "input_schema": {"features": features},
             "output_schema": {"prediction": "y"},
-            "probe": {"features": {}, "prediction": 0},
+            "probe": {"features": {features[0]["name"]: 1}, "prediction": 0},
         }
         self.objects.put(artefact_key(name, version), artefact, "application/octet-stream")
         self.registry.register(
