@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -17,7 +16,7 @@ from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.telemetry import count, logger
 from bakeoff_core.validation import Name
-from engine.duckdb_engine import duckdb_over
+from engine.choice import engine_opener
 from engine.summary import Engine
 from reporting import Reports
 from rounds import Reporter
@@ -83,7 +82,7 @@ def _build_handler(settings: Settings) -> Handle:
         DynamoModelRegistry(table(settings.models_table)),
     )
     events = S3ObjectStore(s3, settings.event_bucket)
-    return build_handler(reporter, partial(duckdb_over, events, memory_mb=settings.memory_mb))
+    return build_handler(reporter, engine_opener(settings, events, client, utc_now))
 
 
 _handle = _build_handler(Settings.from_environment())

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -15,7 +14,7 @@ from bakeoff_core.stores.experiments import DynamoExperimentStore
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.telemetry import count, logger
 from bandits import ArmCounter, BanditRefresher
-from engine.duckdb_engine import duckdb_over
+from engine.choice import engine_opener
 
 
 class RefreshFailed(Exception):
@@ -60,7 +59,7 @@ def _build_refresh(settings: Settings) -> Refresh:
         report_failure,
     )
     events = S3ObjectStore(client("s3"), settings.event_bucket)
-    return build_refresh(refresher, partial(duckdb_over, events, memory_mb=settings.memory_mb))
+    return build_refresh(refresher, engine_opener(settings, events, client, utc_now))
 
 
 _refresh = _build_refresh(Settings.from_environment())

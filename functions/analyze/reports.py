@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -19,7 +18,7 @@ from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.telemetry import logger
 from bakeoff_core.validation import NAME_PATTERN
-from engine.duckdb_engine import duckdb_over
+from engine.choice import engine_opener
 from engine.summary import Engine
 from model_results import Models, model_results
 from reporting import Reports
@@ -78,7 +77,7 @@ def _build_app(settings: Settings) -> FastAPI:
     return build_app(
         DynamoExperimentStore(table(settings.experiments_table)),
         Reports(S3ObjectStore(s3, settings.report_bucket)),
-        partial(duckdb_over, S3ObjectStore(s3, settings.event_bucket), memory_mb=settings.memory_mb),
+        engine_opener(settings, S3ObjectStore(s3, settings.event_bucket), client, utc_now),
         utc_now,
         DynamoModelRegistry(table(settings.models_table)),
     )

@@ -143,7 +143,7 @@ class _Reading:
 
     def _totals(self) -> dict[tuple[str, int], tuple[Any, ...]]:
         return {
-            (group, position): sums
+            (group, position): tuple(sums)
             for group, position, cohort, *sums in self._rows(METRIC_STATISTICS)
             if cohort is None
         }

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from os import environ
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -45,6 +45,12 @@ class Settings(BaseModel):
     prediction_cache_url: str = ""
     shadow_budget_seconds: float = Field(default=0.1, ge=0)
     custom_algorithms: dict[str, str] = {}
+    engine: Literal["duckdb", "athena"] = "duckdb"
+    athena_workgroup: str = "primary"
+    athena_database: str = ""
+    athena_output: str = ""
+    athena_seconds: float = Field(default=240, gt=0)
+    athena_bytes: int = Field(default=10 * 1024**3, gt=0)
     memory_mb: int = Field(default=1_769, gt=0)
 
     @field_validator("custom_algorithms", mode="before")

@@ -59,7 +59,9 @@ def events(draw: st.DrawFn) -> Event:
     moment: datetime = NOON + timedelta(minutes=draw(st.integers(0, 4 * 24 * 60)))
     event_type = draw(st.sampled_from(["exposure", "exposure", "assignment", "click", "revenue", "visit"]))
     exposed = event_type in EXPOSURE_TYPES
-    metadata = draw(st.sampled_from([{}, {"revenue": 2}, {"revenue": "3"}, {"revenue": True}, {"revenue": 1.5}]))
+    metadata: dict[str, Any] = draw(
+        st.sampled_from([{}, {"revenue": 2}, {"revenue": "3"}, {"revenue": True}, {"revenue": 1.5}])
+    )
     if exposed:
         moment = draw(st.sampled_from([moment, NOON + timedelta(hours=3, seconds=draw(st.integers(0, 9)))]))
         metadata = metadata | draw(

@@ -104,7 +104,8 @@ def test_rows_come_as_text_without_the_heading(moto_client: Any, time: Time) -> 
     (ran,) = athena_backends["123456789012"]["us-east-1"].executions.values()
     assert ran.query == "SELECT n FROM t"
     assert ran.config["OutputLocation"] == f"s3://results/athena/{ran.id}.csv"
-    assert ran.context == {"Database": "lake"}
+    context: Any = ran.context
+    assert context == {"Database": "lake"}
 
 
 def test_a_query_that_somebody_cancelled_has_failed(moto_client: Any, time: Time) -> None:

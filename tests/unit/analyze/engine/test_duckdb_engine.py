@@ -160,7 +160,7 @@ def test_only_exposures_in_the_window_count(summarise: Summarise) -> None:
 
 
 def test_a_unit_that_was_forced_into_a_group_is_none_of_the_units(summarise: Summarise) -> None:
-    forced = {"metadata": {"reason": "forced"}}
+    forced: dict[str, Any] = {"metadata": {"reason": "forced"}}
     summary = summarise(
         exposure("tester", "treatment", **forced),
         event("tester", "click", experiment_name="checkout"),

@@ -1,0 +1,37 @@
+"""Which engine a deployment runs."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Any
+
+from bakeoff_core.clock import Clock
+from bakeoff_core.settings import Settings
+from bakeoff_core.stores.objects import ObjectStore
+from engine.athena_engine import AthenaEngine
+from engine.athena_queries import AthenaPlace, AthenaQueries, Limits
+from engine.duckdb_engine import DuckDBEngine, duckdb_over
+
+OpenEngine = Callable[[], AbstractContextManager[DuckDBEngine | AthenaEngine]]
+
+
+def engine_opener(settings: Settings, events: ObjectStore, client: Callable[[str], Any], clock: Clock) -> OpenEngine:
+    """Make what opens the configured engine for one invocation.
+
+    Args:
+        settings: Name it.
+        events: The store of the event bucket, which DuckDB reads.
+        client: Makes a client of an AWS service.
+        clock: The time.
+    """
+    if settings.engine == "athena":
+        return partial(_athena, settings, client("athena"), clock)
+    return partial(duckdb_over, events, memory_mb=settings.memory_mb)
+
+
+@contextmanager
+def _athena(settings: Settings, client: Any, clock: Clock) -> Iterator[AthenaEngine]:
+    place = AthenaPlace(settings.athena_workgroup, settings.athena_database, settings.athena_output)
+    limits = Limits(settings.athena_seconds, settings.athena_bytes)
+    yield AthenaEngine(AthenaQueries(client, place, limits, monotonic=time.monotonic, sleep=time.sleep), clock)
