@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import fsum, sqrt
 
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from stats.difference import Difference, Undefined
+from stats.estimates import Alternative, compare_by_normal
 
 HAJEK = "Hájek inverse-propensity difference; normal interval"
 HORVITZ_THOMPSON = "Horvitz-Thompson inverse-propensity difference; normal interval"
@@ -126,27 +127,37 @@ def horvitz_thompson_mean(group: PropensityMoments, units: int, *, level: float 
 
 
 def hajek_difference(
-    control: PropensityMoments, treatment: PropensityMoments, *, level: float = 0.95
+    control: PropensityMoments,
+    treatment: PropensityMoments,
+    *,
+    level: float = 0.95,
+    alternative: Alternative = "two_sided",
 ) -> Difference | Undefined:
     """Compare two groups by their Hájek means; the variances add, for no unit is in both.
 
     Args:
         control: Control group.
         treatment: Treatment group.
-        level: Coverage of the interval, in (0, 1).
+        level: Coverage of the interval, in (0, 1), two-sided whatever the alternative.
+        alternative: Of the normal test.
 
     Returns:
-        The difference treatment - control in the metric's unit with a two-sided normal test; undefined for
+        The difference treatment - control in the metric's unit; undefined for
         a group of fewer than two units or where neither group's values vary.
     """
     if min(control.n, treatment.n) < _SMALLEST_N:
         return Undefined("a group has fewer than two units")
     variance = control.variance_of_mean + treatment.variance_of_mean
-    return _difference(treatment.mean - control.mean, variance, HAJEK, level)
+    return _difference(treatment.mean - control.mean, variance, HAJEK, level, alternative)
 
 
 def horvitz_thompson_difference(
-    control: PropensityMoments, treatment: PropensityMoments, units: int, *, level: float = 0.95
+    control: PropensityMoments,
+    treatment: PropensityMoments,
+    units: int,
+    *,
+    level: float = 0.95,
+    alternative: Alternative = "two_sided",
 ) -> Difference | Undefined:
     """Compare two groups by their Horvitz-Thompson means.
 
@@ -156,17 +167,18 @@ def horvitz_thompson_difference(
         control: Control group.
         treatment: Treatment group.
         units: N, the units of all groups.
-        level: Coverage of the interval, in (0, 1).
+        level: Coverage of the interval, in (0, 1), two-sided whatever the alternative.
+        alternative: Of the normal test.
 
     Returns:
-        The difference treatment - control in the metric's unit with a two-sided normal test; undefined below
+        The difference treatment - control in the metric's unit; undefined below
         two units or where no value varies.
     """
     if units < _SMALLEST_N:
         return Undefined("there are fewer than two units")
     total = treatment.total - control.total
     variance = _variance_of_mean(total, control.squares + treatment.squares, units)
-    return _difference(total / units, variance, HORVITZ_THOMPSON, level)
+    return _difference(total / units, variance, HORVITZ_THOMPSON, level, alternative)
 
 
 def _variance_of_mean(total: float, squares: float, n: int) -> float:
@@ -178,17 +190,9 @@ def _with_interval(estimate: float, variance: float, level: float) -> WeightedMe
     return WeightedMean(estimate, variance, estimate - half, estimate + half)
 
 
-def _difference(estimate: float, variance: float, method: str, level: float) -> Difference | Undefined:
+def _difference(
+    estimate: float, variance: float, method: str, level: float, alternative: Alternative
+) -> Difference | Undefined:
     if variance == 0:
         return Undefined("the values do not vary in either group")
-    standard_error = sqrt(variance)
-    half = float(ndtri((1 + level) / 2)) * standard_error
-    return Difference(
-        estimate=estimate,
-        lower=estimate - half,
-        upper=estimate + half,
-        p_value=float(2 * ndtr(-abs(estimate / standard_error))),
-        method=method,
-        standard_error=standard_error,
-        statistic=estimate / standard_error,
-    )
+    return compare_by_normal(estimate, sqrt(variance), level=level, alternative=alternative, method=method)

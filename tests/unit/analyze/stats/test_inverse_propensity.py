@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stats.difference import Difference, Undefined
+from stats.estimates import Alternative
 from stats.inverse_propensity import (
     PropensityMoments,
     WeightedMean,
@@ -104,3 +105,18 @@ def test_values_that_do_not_vary_have_no_test() -> None:
     still = PropensityMoments.of([(0.0, 0.5), (0.0, 0.2)])
     assert hajek_difference(still, still) == Undefined("the values do not vary in either group")
     assert horvitz_thompson_difference(still, still, 4) == Undefined("the values do not vary in either group")
+
+
+@pytest.mark.parametrize("alternative", ["greater", "less"])
+def test_a_one_sided_test_keeps_the_interval(alternative: Alternative) -> None:
+    a = PropensityMoments.of([(1.0, 0.5), (2.0, 0.2), (3.0, 0.5)])
+    b = PropensityMoments.of([(2.0, 0.5), (3.0, 0.8), (4.0, 0.5)])
+    for both, one in (
+        (hajek_difference(a, b), hajek_difference(a, b, alternative=alternative)),
+        (horvitz_thompson_difference(a, b, 6), horvitz_thompson_difference(a, b, 6, alternative=alternative)),
+    ):
+        assert isinstance(both, Difference)
+        assert isinstance(one, Difference)
+        smaller = both.p_value / 2 if (both.estimate > 0) == (alternative == "greater") else 1 - both.p_value / 2
+        assert one.p_value == pytest.approx(smaller)
+        assert (one.lower, one.upper) == (both.lower, both.upper)
