@@ -84,7 +84,7 @@ class Event(BaseModel):
         return self.model_dump_json(exclude_none=True).encode()
 
     @classmethod
-    def from_line(cls, line: bytes) -> "Event":
+    def from_line(cls, line: bytes) -> Self:
         """Read an event back.
 
         Raises:
