@@ -293,7 +293,10 @@ def _describe(model: "ModelVersion", aliases: dict[str, str]) -> dict[str, Any]:
 
 
 def _table(models: list[dict[str, Any]]) -> Table:
-    table = Table("model", "aliases", "status", "framework", "registered at", "description")
+    table = Table()
+    for column in ("model", "aliases", "status", "framework"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("description")
     for model in models:
         metadata = model["metadata"]
         table.add_row(
@@ -301,7 +304,6 @@ def _table(models: list[dict[str, Any]]) -> Table:
             ", ".join(model["aliases"]),
             model["status"],
             metadata.get("framework", ""),
-            model["registered_at"],
             metadata.get("description", ""),
         )
     return table

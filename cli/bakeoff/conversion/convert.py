@@ -1,7 +1,7 @@
 """Converting a model: written as ONNX, compared with its source, described by its sample."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from bakeoff_core.clock import rfc3339
 from bakeoff_core.errors import InvalidInput
 from bakeoff_core.validation import field_errors
 from model_runtime.errors import ModelRefused, ModelRuntimeError
-from model_runtime.metadata import ModelMetadata
+from model_runtime.metadata import ModelMetadata, OutputSchema
 from model_runtime.model import Model, Outcome
 from model_runtime.outputs import Prediction
 from model_runtime.sessions import build_session
@@ -84,7 +84,7 @@ def convert(  # noqa: PLR0913 - a conversion joins a model, its name, its rows a
         ParityFailure: It can, but predicts something else; the text shows the worst row.
         InvalidInput: The metadata are not valid.
     """
-    source = open_source(model, wishes or Wishes())
+    source = open_source(model, _complete(wishes or Wishes(), extra or {}))
     sample = _features(source, read_sample(rows), reading or Reading())
     expected = source.predict(sample)
     described = source.describe(sample)
@@ -118,6 +118,15 @@ def convert(  # noqa: PLR0913 - a conversion joins a model, its name, its rows a
 
 class _Failed(Exception):
     """One way to convert the model does not work."""
+
+
+def _complete(wishes: Wishes, extra: Mapping[str, Any]) -> Wishes:
+    if extra.get("output_schema") is None:
+        return wishes
+    try:
+        return replace(wishes, outputs=OutputSchema.model_validate(extra["output_schema"]))
+    except ValidationError as error:
+        raise InvalidInput(field_errors(error)) from error
 
 
 def _features(source: Source, sample: Sample, reading: Reading) -> Sample:

@@ -71,6 +71,8 @@ class OnnxModel:
         return with_probabilities(self._artefact, self._outputs[0].name, _width(self._outputs[0]))
 
     def _output_schema(self) -> OutputSchema:
+        if self._wishes.outputs is not None:
+            return self._wishes.outputs
         if self._wishes.logits:
             if self._wishes.class_labels is None or len(self._outputs) != 1:
                 raise NotConvertible("logits are turned into probabilities where one output and its classes are given")

@@ -30,10 +30,12 @@ class Wishes:
     Attributes:
         class_labels: The classes, in the order of the probabilities.
         logits: Whether the outputs are to be turned into probabilities.
+        outputs: Which of a plain ONNX model's outputs are what.
     """
 
     class_labels: tuple[Label, ...] | None = None
     logits: bool = False
+    outputs: OutputSchema | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,9 @@ class Models(Protocol):
 
 
 def models_of(experiment: Experiment) -> Iterator[tuple[str, str | None]]:
-    """Give the models that an experiment's groups name, with their versions or aliases."""
+    """Give the models that an experiment's groups name, shadows among them, with their versions or aliases."""
     for group in experiment.groups:
-        if group.model_name is not None:
-            yield group.model_name, group.model_version
+        yield from group.models
 
 
 def experiments_using(experiments: Iterable[Experiment], models: Models, name: str, version: str) -> list[Experiment]:
