@@ -102,15 +102,14 @@ class ModelAdministration:
 
     def _uses(self, experiment: Experiment, version: ModelVersion) -> bool:
         named = (model for group in experiment.groups for model in group.models)
-        return any(self._is(version, name, version_or_alias) for name, version_or_alias in named)
+        return any(self._needs(name, version_or_alias, version.model_key) for name, version_or_alias in named)
 
-    def _is(self, version: ModelVersion, name: str, version_or_alias: str | None) -> bool:
-        if name != version.name:
-            return False
+    def _needs(self, name: str, version_or_alias: str | None, model_key: str) -> bool:
         try:
-            return self._registry.resolve(name, version_or_alias).version == version.version
+            used = self._registry.resolve(name, version_or_alias)
         except ModelNotFound:
             return False
+        return model_key in {used.model_key, used.metadata.get("feature_pipeline")}
 
 
 def describe(model: ModelVersion) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pytest
 from moto import mock_aws
 
 from bakeoff.publishing import publish
+from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.experiments import Audit, DynamoExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry
@@ -75,6 +76,7 @@ def function(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
         "BAKEOFF_MODEL_BUCKET": "models",
         "BAKEOFF_EVENT_STREAM": "events",
         "BAKEOFF_CONFIGURATION_MAX_AGE_SECONDS": "0",
+        "BAKEOFF_SHADOW_BUDGET_SECONDS": "5",
         "POWERTOOLS_METRICS_NAMESPACE": "Bakeoff",
     }
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
@@ -102,6 +104,11 @@ def function(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
         treatment = {"name": "treatment", "weight": 1, "model_name": "recommendation", "model_version": "v2"}
         for created in (
             experiment("ranking", control, treatment),
+            experiment(
+                "shadowed",
+                control,
+                treatment | {"shadow_model_name": "recommendation", "shadow_model_version": "v1"},
+            ),
             experiment("unsampled", control, treatment, sample_rate=0),
             experiment("broken", control, treatment | {"model_version": "v9"}),
             experiment("pricing", {"name": "control", "weight": 1}, {"name": "cheap", "weight": 1}),
@@ -295,3 +302,90 @@ def test_bad_input_is_refused_and_named(function: Function, path: str, body: Any
 def test_features_missing_from_a_request_are_all_named(function: Function) -> None:
     _, problem = function.call("POST", "/predict", GOOD | {"data": {"affinity": 1}})
     assert [error["loc"] for error in problem["errors"]] == [f"data.{name}" for name in FEATURES if name != "affinity"]
+
+
+def columns(features: dict[str, Any]) -> list[dict[str, Any]]:
+    """The features as the inference protocol's tensors, one a feature."""
+    datatypes: dict[type, str] = {str: "BYTES", int: "INT64", float: "FP32"}
+    schema = json.loads((EXAMPLES / "v1" / "metadata.json").read_text())["input_schema"]["features"]
+    kinds = {"str": str, "int": int, "float": float}
+    return [
+        {
+            "name": feature["name"],
+            "shape": [1, 1],
+            "datatype": datatypes[kinds[feature["type"]]],
+            "data": [features[feature["name"]]],
+        }
+        for feature in schema
+    ]
+
+
+def test_tensors_get_what_features_get(function: Function) -> None:
+    status, body = function.call("POST", "/v2/models/recommendation/infer", {"inputs": columns(FEATURES), "id": "i-1"})
+    assert status == 200
+    assert (body["model_name"], body["model_version"], body["id"]) == ("recommendation", "v1", "i-1")
+    outputs = {output["name"]: output for output in body["outputs"]}
+    predicted = function.call("POST", "/predict", GOOD)[1]
+    assert outputs["probabilities"]["data"] == predicted["probabilities"]
+    assert outputs["label"]["data"] == [predicted["prediction"]]
+
+
+def test_inference_in_an_experiment_is_recorded_with_its_shadow(function: Function) -> None:
+    request = {
+        "inputs": columns(FEATURES),
+        "parameters": {"user_id": "user-90", "country": "JP"},
+        "outputs": [{"name": "label"}],
+    }
+    status, body = function.call("POST", "/v2/models/shadowed/infer", request)
+    assert status == 200
+    assert body["parameters"] == {"experiment": "shadowed", "group": "treatment", "fallback": False}
+    exposure, prediction = [event for event in recorded() if event.get("user_id") == "user-90"]
+    assert exposure["metadata"]["context"] == {"country": "JP"}
+    assert prediction["metadata"]["features"]["position"] == [[FEATURES["position"]]]
+    assert prediction["metadata"]["prediction"] == {"label": [0]}
+    shadow = prediction["metadata"]["shadow"]
+    assert (shadow["model_name"], shadow["model_version"], shadow["prediction"]) == (
+        "recommendation",
+        "v1",
+        {"label": [0]},
+    )
+
+
+def test_unit_outside_an_experiment_infers_with_the_control(function: Function) -> None:
+    request = {"inputs": columns(FEATURES), "parameters": {"user_id": "user-91"}}
+    status, body = function.call("POST", "/v2/models/unsampled/infer", request)
+    assert (status, body["model_version"], body["parameters"]) == (200, "v1", {"experiment": "unsampled"})
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "status", "message"),
+    [
+        ("models/pricing/infer", {"user_id": "u"}, 409, "POST /ab_test/assign"),
+        ("models/nowhere/infer", {"user_id": "u"}, 404, "no experiment is called 'nowhere'"),
+        ("models/ranking/versions/v1/infer", {"user_id": "u"}, 400, "those have no versions here"),
+        ("models/ranking/infer", {"user_id": ""}, 400, "user_id: must not be empty"),
+        ("models/ranking/infer", {"user_id": 1.5}, 400, "user_id: must be a string or an integer"),
+        ("models/ranking/infer", {}, 404, "no model 'ranking'"),
+    ],
+)
+def test_inference_that_cannot_be_is_refused(
+    function: Function, path: str, parameters: Any, status: int, message: str
+) -> None:
+    answer = function.call("POST", f"/v2/{path}", {"inputs": columns(FEATURES), "parameters": parameters})
+    assert answer[0] == status
+    assert list(answer[1]) == ["error"]
+    assert message in answer[1]["error"]
+
+
+def test_server_is_not_ready_without_its_registry(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert function.call("GET", "/v2/health/ready") == (200, {"ready": True})
+
+    def fail(_self: object) -> None:
+        raise DependencyUnavailable("the model registry")
+
+    monkeypatch.setattr(DynamoModelRegistry, "list", fail)
+    assert function.call("GET", "/v2/health/ready") == (
+        503,
+        {"error": "the model registry is unavailable at the moment"},
+    )
+    assert function.call("GET", "/v2/health/live") == (200, {"live": True})

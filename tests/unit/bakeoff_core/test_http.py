@@ -16,7 +16,8 @@ from bakeoff_core.errors import (
     PayloadTooLarge,
     VersionConflict,
 )
-from bakeoff_core.http import HttpApi, parse
+from bakeoff_core.http import HttpApi, bytes_response, parse
+from bakeoff_core.http.api import MAX_ANSWER_BYTES
 from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.http.problems import problem_for
 from tests.support import LambdaContextFake, http_event
@@ -250,3 +251,49 @@ def test_one_table_decides_the_status(error: Exception, status: int, title: str)
     assert problem["status"] == status
     assert problem["title"] == title or not title
     assert problem["detail"] == (str(error) if isinstance(error, BakeoffError) else problem["detail"])
+
+
+@pytest.fixture
+def raw_api() -> HttpApi:
+    api = HttpApi()
+
+    @api.post("/echo")
+    def echo() -> Any:
+        return bytes_response(201, api.raw_body, {"X-Length": str(len(api.raw_body))})
+
+    @api.post("/repeat")
+    def repeat() -> dict[str, Any]:
+        return {"x": '"' * int(api.raw_body)}
+
+    return api
+
+
+def test_bytes_travel_in_base64_both_ways(raw_api: HttpApi) -> None:
+    body = bytes(range(256))
+    event = http_event("POST", "/echo", base64.b64encode(body).decode()) | {"isBase64Encoded": True}
+    answer = raw_api.resolve(event, CONTEXT)
+    assert (answer["statusCode"], answer["isBase64Encoded"]) == (201, True)
+    assert base64.b64decode(answer["body"]) == body
+    assert answer["headers"]["Content-Type"] == "application/octet-stream"
+    assert answer["headers"]["X-Length"] == "256"
+
+
+def test_raw_body_may_be_text_or_nothing(raw_api: HttpApi) -> None:
+    for body, expected in (("é", "é".encode()), (None, b"")):
+        answer = raw_api.resolve(http_event("POST", "/echo", body), CONTEXT)
+        assert base64.b64decode(answer["body"]) == expected
+
+
+def test_body_that_is_no_base64_is_refused(raw_api: HttpApi) -> None:
+    answer = raw_api.resolve(http_event("POST", "/echo", "?") | {"isBase64Encoded": True}, CONTEXT)
+    assert answer["statusCode"] == 400
+
+
+def test_answer_above_lambdas_limit_is_refused_with_its_escapes_counted(raw_api: HttpApi) -> None:
+    # Every quotation mark is escaped in the answer's JSON, and both characters again in Lambda's.
+    fits = (MAX_ANSWER_BYTES - 1_000) // 4
+    answer = raw_api.resolve(http_event("POST", "/repeat", str(fits)), CONTEXT)
+    assert (answer["statusCode"], len(json.loads(answer["body"])["x"])) == (200, fits)
+    answer = raw_api.resolve(http_event("POST", "/repeat", str(MAX_ANSWER_BYTES // 4)), CONTEXT)
+    assert answer["statusCode"] == 413
+    assert json.loads(answer["body"])["detail"].startswith("the answer would be above")

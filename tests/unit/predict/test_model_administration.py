@@ -64,6 +64,18 @@ def test_version_of_a_running_experiment_stays(house: Any, named: str | None) ->
     assert house.registry.get("recommendation", "v1").status == "ready"
 
 
+def test_shadow_and_pipeline_of_a_running_experiment_stay(house: Any) -> None:
+    house.register("steps:v1", b"", [{"name": "x", "type": "float"}])
+    house.register("piped:v1", b"", [{"name": "x", "type": "float"}], feature_pipeline="steps:v1")
+    own = {"weight": 1, "model_name": "piped", "model_version": "v1"}
+    shadow = {"shadow_model_name": "recommendation", "shadow_model_version": "v2"}
+    house.experiment({"name": "control", **own}, {"name": "treatment", **own, **shadow})
+    for name, version in (("recommendation", "v2"), ("steps", "v1"), ("piped", "v1")):
+        with pytest.raises(ModelInUse, match=f"{name}:{version} is used by the running experiment 'ranking'"):
+            house.administration.unload(name, version)
+    assert house.administration.unload("recommendation", "v1")["status"] == "offline"
+
+
 def test_version_that_only_a_stopped_experiment_uses_goes_offline(house: Any) -> None:
     groups = [{"name": name, "weight": 1, "model_name": "recommendation"} for name in ("control", "treatment")]
     house.experiment(*groups, status="stopped")
