@@ -5,12 +5,13 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from bakeoff_core.experiments.metrics import Direction, Metric, Role
+from bakeoff_core.experiments.analysis_plan import AnalysisPlan
+from bakeoff_core.experiments.metrics import Alternative, Direction, Metric, Role
 from bakeoff_core.experiments.model import Status
 from model_results import ModelResult
 
 Verdict: TypeAlias = Literal["implement", "reject", "continue_testing", "no_data", "invalid"]
-Basis: TypeAlias = Literal["always_valid", "planned_horizon"]
+Basis: TypeAlias = Literal["always_valid", "planned_horizon", "group_sequential"]
 Interval: TypeAlias = tuple[float, float]
 
 
@@ -29,25 +30,106 @@ class Window(_Document):
 
 
 class ConversionValue(_Document):
-    """A conversion metric in one group; the interval is Wilson's."""
+    """A conversion or retention in one group; the interval is Wilson's.
 
-    kind: Literal["conversion"] = "conversion"
+    Attributes:
+        n: Units that are part of the metric.
+        waiting: Units that are not yet, since the hours of the metric are not over for them.
+    """
+
+    kind: Literal["conversion", "retention"] = "conversion"
+    n: int
+    waiting: int = 0
     conversions: int
     rate: float | None
     interval: Interval | None
 
+    @property
+    def estimate(self) -> float | None:
+        """The rate."""
+        return self.rate
+
+    @property
+    def amount(self) -> float:
+        """The units that converted."""
+        return self.conversions
+
 
 class MeanValue(_Document):
-    """A mean metric in one group; the interval is Student's."""
+    """A mean or count in one group, cut off where the metric is winsorised; the interval is Student's.
 
-    kind: Literal["mean"] = "mean"
+    Attributes:
+        n: Units that are part of the metric.
+        waiting: Units that are not yet, since the hours of the metric are not over for them.
+        cap: Where values were cut off.
+        uncut_mean: The mean without cutting off.
+    """
+
+    kind: Literal["mean", "count"] = "mean"
+    n: int
+    waiting: int = 0
     sum: float
     mean: float | None
     sd: float | None
     interval: Interval | None
+    cap: float | None = None
+    uncut_mean: float | None = None
+
+    @property
+    def estimate(self) -> float | None:
+        """The mean."""
+        return self.mean
+
+    @property
+    def amount(self) -> float:
+        """The sum."""
+        return self.sum
 
 
-Value: TypeAlias = Annotated[ConversionValue | MeanValue, Field(discriminator="kind")]
+class RatioValue(_Document):
+    """A ratio of two totals in one group; the interval is Student's on the delta method's variance."""
+
+    kind: Literal["ratio"] = "ratio"
+    n: int
+    waiting: int = 0
+    numerator: float
+    denominator: float
+    ratio: float | None
+    interval: Interval | None
+
+    @property
+    def estimate(self) -> float | None:
+        """The ratio."""
+        return self.ratio
+
+    @property
+    def amount(self) -> float:
+        """The numerator's total."""
+        return self.numerator
+
+
+class QuantileValue(_Document):
+    """A quantile in one group; the interval is one of order statistics."""
+
+    kind: Literal["quantile"] = "quantile"
+    n: int
+    waiting: int = 0
+    level: float
+    value: float | None
+    interval: Interval | None
+
+    @property
+    def estimate(self) -> float | None:
+        """The quantile."""
+        return self.value
+
+    @property
+    def amount(self) -> float | None:
+        """A quantile adds up to nothing."""
+        return None
+
+
+Value: TypeAlias = Annotated[ConversionValue | MeanValue | RatioValue | QuantileValue, Field(discriminator="kind")]
 
 
 class DayPoint(_Document):
@@ -86,6 +168,68 @@ class AlwaysValid(_Document):
     method: str
 
 
+class PlannedLook(_Document):
+    """The difference at a look of a group-sequential test.
+
+    Attributes:
+        look: Which of the planned looks, from 1.
+        boundary: What |z| must reach at it, for one comparison alone.
+        interval: The repeated interval, which holds at all looks together.
+        p_value: The smallest alpha at which the look would have crossed its boundary.
+        adjusted_p_value: The same, corrected for its family.
+        method: What it is called.
+    """
+
+    look: int
+    boundary: float
+    interval: Interval
+    p_value: float
+    adjusted_p_value: float
+    method: str
+
+
+class Bayesian(_Document):
+    """What is believed of the difference after the data.
+
+    Attributes:
+        probability_to_beat_control: In the direction in which the metric should move.
+        expected_loss: What choosing the treatment costs on average, in the metric's unit.
+        expected_loss_of_control: What keeping the control costs on average.
+        interval: Equal-tailed credible interval of the difference.
+        method: Distribution and how it was evaluated.
+    """
+
+    probability_to_beat_control: float
+    expected_loss: float
+    expected_loss_of_control: float
+    interval: Interval
+    method: str
+
+
+class Plain(_Document):
+    """The same comparison without something that was done to it."""
+
+    control: float | None
+    treatment: float | None
+    difference: float | None = None
+    interval: Interval | None = None
+    p_value: float | None = None
+
+
+class CovariateAdjustment(_Document):
+    """What a covariate did to a comparison.
+
+    Attributes:
+        theta: What a value was lowered by for each unit of the covariate above its mean.
+        variance_reduction: The share of the difference's variance that it took away.
+        unadjusted: The comparison without it.
+    """
+
+    theta: float
+    variance_reduction: float | None
+    unadjusted: Plain
+
+
 class EffectSize(_Document):
     """A standardised effect size."""
 
@@ -99,24 +243,31 @@ class Comparison(_Document):
     Attributes:
         role: Of the metric.
         direction: Which way the metric should move.
-        control: The control's rate or mean.
-        treatment: The treatment's rate or mean.
+        alternative: Of the tests: two-sided, or one-sided for better or for worse.
+        control: The control's value; with a covariate, the adjusted mean.
+        treatment: The treatment's value, likewise.
         difference: Treatment minus control.
-        interval: Its 95 % interval.
-        p_value: Two-sided, for one look at the planned end.
+        interval: Its interval at the experiment's confidence level.
+        p_value: For one look at the planned end.
         adjusted_p_value: The same, corrected for its family.
         adjustment: How it was corrected.
         relative_difference: The difference over the control's value.
-        relative_interval: Its 95 % interval.
+        relative_interval: Its interval.
         method: Test and interval of the difference.
         relative_method: How the relative interval was made.
         effect_size: Cohen's h for conversions, Cohen's d for means.
         always_valid: The difference for any number of looks.
+        always_valid_interval: Its interval.
+        group_sequential: The difference for planned looks, where the experiment plans them.
+        bayesian: The same in terms of belief.
+        covariate: With a covariate, what it did.
+        uncut: Of a winsorised metric, the comparison without cutting off.
         reason: Why there is no difference, or no relative one.
     """
 
     role: Role
     direction: Direction
+    alternative: Alternative = "two_sided"
     control: float | None
     treatment: float | None
     difference: float | None = None
@@ -130,7 +281,39 @@ class Comparison(_Document):
     relative_method: str | None = None
     effect_size: EffectSize | None = None
     always_valid: AlwaysValid | None = None
+    always_valid_interval: Interval | None = None
+    group_sequential: PlannedLook | None = None
+    bayesian: Bayesian | None = None
+    covariate: CovariateAdjustment | None = None
+    uncut: Plain | None = None
     reason: str | None = None
+
+
+class StillNeeded(_Document):
+    """How far an undecided experiment is from being able to decide.
+
+    Attributes:
+        effect: The difference that is to be found: the metric's minimum effect, or the one seen so far.
+        users: Users in all groups with whom it is found with the plan's power.
+        more_users: Of them, those still to come.
+        days: How long they take at the rate at which users came so far.
+        reason: Why there are no such numbers.
+    """
+
+    effect: float | None = None
+    users: int | None = None
+    more_users: int | None = None
+    days: int | None = None
+    reason: str | None = None
+
+
+class RuleOutcome(_Document):
+    """One line of the table of rules: what it asks, what it would decide, and whether it did."""
+
+    rule: str
+    asks: str
+    verdict: Verdict
+    applied: Literal["decides", "does not apply", "not reached"]
 
 
 class Decision(_Document):
@@ -147,6 +330,8 @@ class Decision(_Document):
         relative_improvement: The relative difference, likewise turned.
         explanation: The rule in a sentence, with the figures that met it.
         next_steps: What to do now.
+        still_needed: Of an undecided experiment, how many more users and days it takes.
+        rules: The whole table in its order; the first rule that applies decides.
     """
 
     verdict: Verdict
@@ -159,6 +344,114 @@ class Decision(_Document):
     relative_improvement: float | None = None
     explanation: str
     next_steps: tuple[str, ...]
+    still_needed: StillNeeded | None = None
+    rules: tuple[RuleOutcome, ...] = ()
+
+
+class Effect(_Document):
+    """A difference in a part of the data.
+
+    Attributes:
+        control_n: Units of the control in this part.
+        treatment_n: Units of the treatment in it.
+        reason: Why there is no difference.
+    """
+
+    control_n: int
+    treatment_n: int
+    difference: float | None = None
+    interval: Interval | None = None
+    p_value: float | None = None
+    reason: str | None = None
+
+
+class SegmentEffect(Effect):
+    """The effect on the units with one value of a segment; p-values are adjusted over all segments of a metric."""
+
+    segment: str
+    value: str
+    group: str
+    metric: str
+    adjusted_p_value: float | None = None
+
+
+class SegmentTest(_Document):
+    """Whether a treatment's effect on a metric differs between a segment's values (Cochran's Q)."""
+
+    segment: str
+    group: str
+    metric: str
+    statistic: float | None
+    p_value: float | None
+    reason: str | None = None
+
+
+class Segments(_Document):
+    """The results by the values of attributes."""
+
+    effects: tuple[SegmentEffect, ...] = ()
+    heterogeneity: tuple[SegmentTest, ...] = ()
+
+
+class TrendResult(_Document):
+    """The least-squares slope of a daily value."""
+
+    slope: float | None = None
+    standard_error: float | None = None
+    interval: Interval | None = None
+    p_value: float | None = None
+    direction: Literal["up", "down", "no trend"] = "no trend"
+    reason: str | None = None
+
+
+class WeekEffect(Effect):
+    """The effect on the units that were first exposed in one week, which begins on a Monday (UTC)."""
+
+    week: date
+
+
+class LeftOutDay(Effect):
+    """The effect without the units that were first exposed on one day (UTC)."""
+
+    date: date
+
+
+class DaySinceExposure(Effect):
+    """The effect on what units did within one day of their own after first exposure, the first being 0."""
+
+    day: int
+
+
+class Sensitivity(_Document):
+    """How much one treatment's effect on the primary metric depends on when units came, and for how long they were in.
+
+    Attributes:
+        weeks: By the week of first exposure.
+        without_day: With one day left out at a time.
+        depends_on_a_day: Whether leaving out some day makes a significant effect insignificant, or the reverse.
+        since_exposure: By days since first exposure.
+        novelty: The trend of that: an effect that wears off, or one that has to be learned.
+        novelty_finding: "wears off", "grows" or "no trend".
+        cohort_trend: The trend of the effect by day of first exposure.
+    """
+
+    weeks: tuple[WeekEffect, ...]
+    without_day: tuple[LeftOutDay, ...]
+    depends_on_a_day: bool
+    since_exposure: tuple[DaySinceExposure, ...]
+    novelty: TrendResult
+    novelty_finding: Literal["wears off", "grows", "no trend"]
+    cohort_trend: TrendResult
+
+
+class OmnibusResult(_Document):
+    """Whether any group's rate differs from the others', where there are more than two groups."""
+
+    statistic: float | None = None
+    degrees_of_freedom: int | None = None
+    p_value: float | None = None
+    method: str | None = None
+    reason: str | None = None
 
 
 class Quality(_Document):
@@ -176,20 +469,34 @@ class Quality(_Document):
 
 
 class Results(_Document):
-    """One experiment's results at one moment."""
+    """One experiment's results at one moment.
+
+    Attributes:
+        as_of: Events from before this moment count: `computed_at`, or the last planned look.
+        analysis: How it is judged, as the experiment declared.
+        omnibus: By conversion metric, all groups at once.
+        trends: By group, the trend of the primary metric by day of first exposure.
+        sensitivity: By treatment group, of the primary metric.
+    """
 
     experiment: str
     description: str
     hypotheses: tuple[str, ...]
     status: Status
     computed_at: AwareDatetime
+    as_of: AwareDatetime
     window: Window
+    analysis: AnalysisPlan
     metrics: tuple[Metric, ...]
     groups: dict[str, GroupResult]
     sample_ratio: SampleRatioResult
     crossovers: int
     comparisons: dict[str, dict[str, Comparison]]
     decision: Decision
+    omnibus: dict[str, OmnibusResult] = Field(default={})
+    trends: dict[str, TrendResult] = Field(default={})
+    sensitivity: dict[str, Sensitivity] = Field(default={})
+    segments: Segments = Segments()
     data_quality: Quality
     models: tuple[ModelResult, ...] = ()
 

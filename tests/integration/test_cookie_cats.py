@@ -27,6 +27,8 @@ EXPERIMENT = Experiment.model_validate(
         "description": "The first gate of a mobile game, moved from level 30 to level 40.",
         "status": "completed",
         "start_time": START,
+        "end_time": PLAYED,
+        "analysis": {"inference": "fixed_horizon"},
         "groups": [{"name": "gate_30", "weight": 0.5}, {"name": "gate_40", "weight": 0.5}],
         "metrics": [
             {"name": "retention_7", "kind": "conversion", "event_type": "retention_7", "role": "primary"},
@@ -34,7 +36,8 @@ EXPERIMENT = Experiment.model_validate(
             {"name": "sum_gamerounds", "kind": "mean", "event_type": "gamerounds"},
         ],
         "created_at": START,
-        "updated_at": START,
+        "updated_at": PLAYED,
+        "ended_at": PLAYED,
     }
 )
 

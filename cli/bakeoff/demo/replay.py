@@ -34,6 +34,7 @@ def logged_experiment(campaign: str) -> dict[str, Any]:
         "metrics": ["click_rate"],
         "start_time": datetime(2019, 11, 24, tzinfo=UTC).isoformat(),
         "end_time": datetime(2019, 12, 2, tzinfo=UTC).isoformat(),
+        "analysis": {"inference": "fixed_horizon"},
     }
 
 

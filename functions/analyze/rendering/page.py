@@ -19,7 +19,7 @@ from rendering.formatting import (
     signed_percent,
 )
 from rendering.models import ModelSection, model_sections
-from results import Comparison, ConversionValue, GroupResult, Interval, MeanValue, Results
+from results import Comparison, GroupResult, Interval, Results
 from stats.sample_ratio import ALARM_BELOW
 
 _HEADLINES = {
@@ -207,8 +207,8 @@ def _group_row(name: str, group: GroupResult, metric: Metric) -> GroupRow:
     return GroupRow(
         name=_named_control(name) if group.control else name,
         users=count(group.n),
-        amount=count(value.conversions) if isinstance(value, ConversionValue) else number(value.sum),
-        value=optional(_estimate(value), _write_value(metric)),
+        amount=optional(value.amount, count if metric.is_share else number),
+        value=optional(value.estimate, _write_value(metric)),
         interval=interval(value.interval, _write_value(metric)),
     )
 
@@ -236,7 +236,7 @@ def _value_chart(results: Results, metric: Metric) -> Chart | None:
     rows = []
     for name, group in results.groups.items():
         value = group.metrics[metric.name]
-        estimate = _estimate(value)
+        estimate = value.estimate
         if estimate is not None and value.interval is not None:
             text = f"{write(estimate)} ({interval(value.interval, write)})"
             rows.append(Row(name, estimate, value.interval, text, muted=group.control))
@@ -316,16 +316,12 @@ def _named_methods(results: Results, metric: Metric) -> str:
     return "; ".join(names)
 
 
-def _estimate(value: ConversionValue | MeanValue) -> float | None:
-    return value.rate if isinstance(value, ConversionValue) else value.mean
-
-
 def _write_value(metric: Metric) -> Callable[[float], str]:
-    return percent if metric.kind == "conversion" else number
+    return percent if metric.is_share else number
 
 
 def _write_difference(metric: Metric) -> Callable[[float], str]:
-    return points if metric.kind == "conversion" else signed_number
+    return points if metric.is_share else signed_number
 
 
 def _moment(moment: datetime) -> str:

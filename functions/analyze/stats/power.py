@@ -7,6 +7,7 @@ from math import ceil, isnan, sqrt
 from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 
 from stats.difference import Undefined
+from stats.sequential import confidence_sequence
 
 _MOST_UNITS = 2**50  # beyond which counting units in doubles is no longer exact
 _SMALLEST_N = 2
@@ -188,17 +189,11 @@ def _sample_size(power_at: PowerAt, effect: float, design: Design) -> SampleSize
     def enough(n: int) -> bool:
         return power_at(n, max(_SMALLEST_N, round(design.ratio * n))) >= design.power
 
-    high = _SMALLEST_N
-    while not enough(high):
-        high *= 2
-        if high > _MOST_UNITS:
-            return Undefined("the effect is too small for any number of units")
-    low = max(_SMALLEST_N - 1, high // 2)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    treatment = max(_SMALLEST_N, round(design.ratio * high))
-    return SampleSize(control=high, treatment=treatment, total=high + design.treatments * treatment)
+    control = _fewest(enough, "the effect is too small for any number of units")
+    if isinstance(control, Undefined):
+        return control
+    treatment = max(_SMALLEST_N, round(design.ratio * control))
+    return SampleSize(control, treatment, control + design.treatments * treatment)
 
 
 def _smallest_effect(power_at: Callable[[float], float], largest: float, design: Design) -> float | Undefined:
@@ -208,4 +203,45 @@ def _smallest_effect(power_at: Callable[[float], float], largest: float, design:
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         low, high = (low, middle) if power_at(middle) >= design.power else (middle, high)
+    return high
+
+
+def sequence_sample_size(unit_sd: float, effect: float, design: Design, *, tuning_sample_size: int) -> int | Undefined:
+    """Fewest units of both groups together at which a confidence sequence excludes 0 with the design's power.
+
+    The estimate after n units is about normal with standard error unit_sd / sqrt(n), so that the sequence of
+    half-width h(n) excludes 0 with probability 1 - beta where |effect| >= h(n) + z_(1 - beta) unit_sd / sqrt(n).
+    That is at one look; earlier ones only add to it.
+
+    Args:
+        unit_sd: The difference's standard error times the root of the units of both groups together.
+        effect: The difference to be found.
+        design: Alpha, treatments and power count; the sequence is two-sided.
+        tuning_sample_size: N* of the sequence.
+    """
+    if unit_sd <= 0:
+        return Undefined("the values do not vary")
+    if effect == 0:
+        return Undefined("no number of units shows an effect of 0")
+    z = float(ndtri(design.power))
+    level = 1 - design.alpha / design.treatments
+
+    def enough(n: int) -> bool:
+        error = unit_sd / sqrt(n)
+        sequence = confidence_sequence(0.0, error, n, level=level, tuning_sample_size=tuning_sample_size)
+        return not isinstance(sequence, Undefined) and abs(effect) >= sequence.upper + z * error
+
+    return _fewest(enough, "the effect is too small for any number of units")
+
+
+def _fewest(enough: Callable[[int], bool], otherwise: str) -> int | Undefined:
+    high = _SMALLEST_N
+    while not enough(high):
+        high *= 2
+        if high > _MOST_UNITS:
+            return Undefined(otherwise)
+    low = max(_SMALLEST_N - 1, high // 2)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
     return high

@@ -26,6 +26,7 @@ def experiment(**changes: Any) -> Experiment:
         "start_time": START,
         "end_time": END,
         "status": "running",
+        "analysis": {"inference": "fixed_horizon"},
         "groups": [{"name": "control", "weight": 0.5}, {"name": "treatment", "weight": 0.5}],
         "metrics": ["click_rate"],
         "created_at": START,
@@ -159,18 +160,19 @@ STRONG = clicks((1_000, 10_000), treatment=(1_400, 10_000))
 @pytest.mark.parametrize(
     ("status", "now", "data", "expected"),
     [
-        ("running", BEFORE_END, MODERATE, ("continue_testing", "primary_metric_undecided", "always_valid")),
-        ("paused", BEFORE_END, MODERATE, ("continue_testing", "primary_metric_undecided", "always_valid")),
-        ("running", BEFORE_END, STRONG, ("implement", "primary_metric_better", "always_valid")),
+        ("running", BEFORE_END, MODERATE, ("continue_testing", "plan_not_reached", "always_valid")),
+        ("paused", BEFORE_END, STRONG, ("continue_testing", "plan_not_reached", "always_valid")),
         ("running", END, MODERATE, ("implement", "primary_metric_better", "planned_horizon")),
-        ("completed", BEFORE_END, MODERATE, ("implement", "primary_metric_better", "planned_horizon")),
-        ("stopped", BEFORE_END, MODERATE, ("implement", "primary_metric_better", "planned_horizon")),
+        ("completed", BEFORE_END, MODERATE, ("continue_testing", "primary_metric_undecided", "always_valid")),
+        ("stopped", BEFORE_END, STRONG, ("implement", "primary_metric_better", "always_valid")),
+        ("stopped", AFTER_END, MODERATE, ("continue_testing", "primary_metric_undecided", "always_valid")),
     ],
 )
-def test_before_the_planned_end_only_always_valid_results_decide(
+def test_a_fixed_horizon_decides_at_its_planned_end_and_always_valid_results_where_it_was_ended_before(
     status: str, now: datetime, data: Summary, expected: tuple[str, str, str]
 ) -> None:
-    results = analyse(experiment(status=status), data, now)
+    ended = BEFORE_END if status in {"completed", "stopped"} else None
+    results = analyse(experiment(status=status, ended_at=ended), data, now)
     assert decided(results) == (*expected, "treatment")
     comparison = results.comparisons["treatment"]["click_rate"]
     assert comparison.always_valid is not None
@@ -179,9 +181,27 @@ def test_before_the_planned_end_only_always_valid_results_decide(
     assert results.decision.expected_improvement == comparison.difference
 
 
-def test_a_running_experiment_without_an_end_is_never_decided_by_a_fixed_horizon() -> None:
-    results = analyse(experiment(end_time=None), MODERATE, datetime(2100, 1, 1, tzinfo=UTC))
+def test_without_a_plan_always_valid_results_decide_at_any_time() -> None:
+    results = analyse(experiment(analysis={}), MODERATE, datetime(2100, 1, 1, tzinfo=UTC))
     assert decided(results)[:3] == ("continue_testing", "primary_metric_undecided", "always_valid")
+    early = analyse(experiment(analysis={}), STRONG, BEFORE_END)
+    assert decided(early)[:3] == ("implement", "primary_metric_better", "always_valid")
+
+
+def test_a_completed_experiment_that_reached_its_end_is_decided_by_its_fixed_horizon() -> None:
+    results = analyse(experiment(status="completed", ended_at=END), MODERATE, AFTER_END)
+    assert decided(results)[:3] == ("implement", "primary_metric_better", "planned_horizon")
+    # Experiments that were ended before that was recorded have the time of their last change.
+    older = analyse(experiment(status="completed", updated_at=BEFORE_END), MODERATE, AFTER_END)
+    assert older.decision.basis == "always_valid"
+
+
+@pytest.mark.parametrize(("planned", "basis"), [(20_000, "planned_horizon"), (20_001, "always_valid")])
+def test_a_planned_sample_size_is_an_end_as_well(planned: int, basis: str) -> None:
+    plan = {"inference": "fixed_horizon", "planned_sample_size": planned}
+    results = analyse(experiment(end_time=None, analysis=plan), MODERATE, BEFORE_END)
+    assert results.decision.basis == basis
+    assert (results.decision.verdict == "implement") == (basis == "planned_horizon")
 
 
 def test_worse_is_rejected() -> None:

@@ -13,6 +13,18 @@ _MOST_LOOKS = 100
 _MOST_SEGMENTS = 10
 
 
+DECIDES = (
+    "confidence_level",
+    "inference",
+    "planned_looks",
+    "planned_sample_size",
+    "tuning_sample_size",
+    "minimum_runtime_days",
+    "minimum_sample_size",
+)
+"""The fields of a plan that no look at results may change."""
+
+
 class Prior(Document):
     """What was believed before the data came; without change, next to nothing.
 

@@ -17,6 +17,7 @@ from bakeoff_core.errors import (
     NamespaceTaken,
     VersionConflict,
 )
+from bakeoff_core.experiments.analysis_plan import DECIDES
 from bakeoff_core.experiments.changes import DEFINED
 from bakeoff_core.experiments.lifecycle import Action, next_status
 from bakeoff_core.experiments.model import Experiment, ExperimentDefinition, Group, Status, TargetUserList
@@ -106,7 +107,8 @@ class ExperimentManager:
         Raises:
             ExperimentNotFound: There is no such experiment.
             InvalidInput: A field is wrong.
-            ChangeRefused: The change would re-randomise a live experiment, or the experiment is over.
+            ChangeRefused: The change would re-randomise a live experiment or change what decides it, or the
+                experiment is over.
             NamespaceTaken: Another live experiment has that part of the namespace.
             VersionConflict: Somebody else changed it in the meantime.
             PayloadTooLarge: It is larger than is kept.
@@ -161,6 +163,8 @@ class ExperimentManager:
             # Models and algorithms were known when they were written down, which may be long ago.
             self._check(experiment)
             update["start_time"] = _start_of(experiment, now)
+        if action in {"stop", "complete"}:
+            update["ended_at"] = now
         moved = experiment.model_copy(update=update)
         claim = self._claim(moved) if action == "start" else None
         return self._store.put(moved, Audit(actor, action, now), claim)
@@ -224,11 +228,18 @@ class ExperimentManager:
                 f"{', '.join(re_randomising)}: changing this while the experiment is {present.status} would move units "
                 "between groups; ask for it with ?new_version=true, which starts a fresh analysis window"
             )
+        replanned = _replanned(present, definition) if present.status in _ALIVE else []
+        if replanned and not new_version:
+            raise ChangeRefused(
+                f"{', '.join(replanned)}: what decides was settled when the experiment started, and choosing it after "
+                "looking at results would make them worthless; ask for it with ?new_version=true, which starts a fresh "
+                "analysis window"
+            )
         self._check(definition)
         changed = Experiment(
             **_fields(definition),
             **_state(present),
-            config_version=present.config_version + bool(re_randomising),
+            config_version=present.config_version + bool(re_randomising or replanned),
             updated_at=self._clock(),
         )
         return changed, units
@@ -345,6 +356,14 @@ def _re_randomising(present: ExperimentDefinition, changed: ExperimentDefinition
         "namespace": (present.namespace, changed.namespace),
     }
     return [name for name, (before, after) in compared.items() if before != after]
+
+
+def _replanned(present: ExperimentDefinition, changed: ExperimentDefinition) -> list[str]:
+    before, after = present.analysis, changed.analysis
+    fields = [f"analysis.{name}" for name in DECIDES if getattr(before, name) != getattr(after, name)]
+    if before.inference != "always_valid" and present.end_time != changed.end_time:
+        fields.append("end_time")
+    return fields
 
 
 def _fields(definition: ExperimentDefinition) -> dict[str, Any]:

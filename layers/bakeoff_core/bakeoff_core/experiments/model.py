@@ -234,10 +234,14 @@ class ExperimentDefinition(Document):
 
     @field_validator("analysis")
     @classmethod
-    def _looks_have_their_times(cls, plan: AnalysisPlan, info: ValidationInfo) -> AnalysisPlan:
-        ends = info.data.get("start_time") is not None and info.data.get("end_time") is not None
-        if plan.inference == "group_sequential" and not ends and {"start_time", "end_time"} <= info.data.keys():
+    def _plans_have_their_ends(cls, plan: AnalysisPlan, info: ValidationInfo) -> AnalysisPlan:
+        if not {"start_time", "end_time"} <= info.data.keys():
+            return plan
+        start_time, end_time = info.data["start_time"], info.data["end_time"]
+        if plan.inference == "group_sequential" and (start_time is None or end_time is None):
             raise ValueError("planned_looks: need a start_time and an end_time to lie between")
+        if plan.inference == "fixed_horizon" and end_time is None and plan.planned_sample_size is None:
+            raise ValueError("inference: a fixed_horizon needs an end_time or a planned_sample_size")
         return plan
 
     @field_validator("salt")
@@ -316,6 +320,8 @@ def _is_for(algorithm: Algorithm, value: object, info: ValidationInfo) -> bool:
 class Experiment(ExperimentDefinition):
     """An experiment as it is kept: what its owner decided, and where it stands.
 
+    `ended_at` is when it was stopped or completed, which tells whether its planned end was reached.
+
     `version` counts every write. `config_version` counts the changes that re-randomise: units keep
     their groups as long as it stays the same, and the analysis looks at one of them at a time.
     """
@@ -326,6 +332,7 @@ class Experiment(ExperimentDefinition):
     created_at: AwareDatetime
     updated_at: AwareDatetime
     archived_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
     _listed_units: frozenset[str] | None = PrivateAttr(None)
 
     def group(self, name: str) -> Group:

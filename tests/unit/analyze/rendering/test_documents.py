@@ -28,6 +28,8 @@ def results(description: str = "A shorter checkout.", **changes: Any) -> Results
             "start_time": START,
             "end_time": START + timedelta(days=7),
             "status": "completed",
+            "analysis": {"inference": "fixed_horizon"},
+            "ended_at": START + timedelta(days=7),
             "groups": [{"name": "control", "weight": 1}, {"name": "short", "weight": 1}],
             "metrics": ["purchase_rate", "revenue"],
             "created_at": START,
@@ -106,7 +108,7 @@ def test_html_is_well_formed_and_asks_for_nothing() -> None:
 
 
 def test_while_it_runs_the_effects_are_drawn_with_always_valid_intervals() -> None:
-    running = results(status="running", end_time=None)
+    running = results(status="running", analysis={})
     always = running.comparisons["short"]["purchase_rate"].always_valid
     assert always is not None
     low, high = (f"{100 * bound:+.2f}" for bound in always.interval)
