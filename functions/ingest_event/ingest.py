@@ -18,7 +18,9 @@ from bakeoff_core.stores.streams import KinesisEventStream
 from bakeoff_core.telemetry import count, logger
 
 _ATTEMPTS = 6
-_RESERVE_SECONDS = 1.0  # for the answer
+# Events have no other way than the stream, and five megabytes of them may take it a while.
+_ANSWER_SECONDS = 5.0
+_RESERVE_SECONDS = _ANSWER_SECONDS + 1 + 1  # to connect, and for the caller's answer
 
 Reader = Callable[[Any], EventRequest]
 
@@ -39,7 +41,7 @@ class Deadline:
         self._end = self._monotonic() + context.get_remaining_time_in_millis() / 1_000 - _RESERVE_SECONDS
 
     def seconds_left(self) -> float:
-        """Tell how long there is until then, with the time for the answer taken off."""
+        """Tell how long there is to begin a call that must be over by then, and its outcome answered."""
         return self._end - self._monotonic()
 
 
@@ -84,7 +86,10 @@ def _reports(headers: Mapping[str, str], document: Any) -> tuple[list[Any], Read
 
 def _build_api(settings: Settings, deadline: Deadline) -> HttpApi:
     stream = KinesisEventStream(
-        impatient_client("kinesis"), settings.event_stream, _ATTEMPTS, seconds_left=deadline.seconds_left
+        impatient_client("kinesis", _ANSWER_SECONDS),
+        settings.event_stream,
+        _ATTEMPTS,
+        seconds_left=deadline.seconds_left,
     )
     return build_api(EventIntake(stream, utc_now))
 

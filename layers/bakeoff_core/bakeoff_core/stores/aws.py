@@ -12,7 +12,7 @@ from bakeoff_core.errors import DependencyUnavailable
 
 # Whoever has an answer without a table waits still less for it.
 _IMPATIENT = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
-_ONCE = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
+_ONCE = Config(connect_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
 # An answer to a user cannot wait for the SDK's default of a minute.
 _CONFIG = Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 
@@ -28,13 +28,14 @@ def client(service: str) -> Any:
     return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
-def impatient_client(service: str) -> Any:
-    """Make a client that asks once and waits a second, for a caller who tries again or has another way.
+def impatient_client(service: str, seconds: float = 1) -> Any:
+    """Make a client that asks once and waits little, for a caller who tries again or has another way.
 
     Args:
         service: The service as boto3 calls it, such as "kinesis".
+        seconds: How long it waits for an answer once it is connected.
     """
-    return boto3.client(service, config=_ONCE)  # type: ignore[call-overload]
+    return boto3.client(service, config=_ONCE.merge(Config(read_timeout=seconds)))  # type: ignore[call-overload]
 
 
 def table(name: str) -> Any:

@@ -18,7 +18,6 @@ _MAX_PARTITION_KEY = 256
 
 _ATTEMPTS = 4
 _FIRST_PAUSE_SECONDS = 0.05
-_LONGEST_CALL_SECONDS = 2.5  # of an impatient client: a second to connect, a second to answer, and some reserve
 
 PATIENCE_OF_A_CALLER = 2
 """Attempts while somebody waits for an answer that does not depend on the events."""
@@ -59,7 +58,7 @@ class KinesisEventStream:
         client: A boto3 Kinesis client.
         stream: The stream's name.
         attempts: How often a record is offered before it counts as refused.
-        seconds_left: How long the caller can still wait. No call is begun that might not be over by then.
+        seconds_left: How long there is yet to begin a call.
         sleep: Waits for that many seconds.
         uniform: Draws a number between two others, for the jitter.
     """
@@ -91,7 +90,7 @@ class KinesisEventStream:
     def _put_batch(self, batch: "list[tuple[Event, dict[str, Any]]]") -> list[Event]:
         for attempt in range(self._attempts):
             pause = self._uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt) if attempt else 0.0
-            if self._seconds_left() < pause + _LONGEST_CALL_SECONDS:
+            if self._seconds_left() < pause:
                 break
             if pause:
                 self._sleep(pause)
