@@ -33,7 +33,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder
 
+from bakeoff.conversion.histograms import training_sample
+from bakeoff.conversion.samples import MAX_ROWS, read_sample
 from examples.impressions import Impression, load_impressions
+from model_runtime.outputs import Prediction
 
 MODELS: Final = Path(__file__).parent / "models"
 NAME: Final = "recommendation"
@@ -217,6 +220,7 @@ def _fit(pipeline: Pipeline, rows: npt.NDArray[np.object_], clicks: npt.NDArray[
 
 def _metadata(recipe: Recipe, pipeline: Pipeline, artefact: bytes, split: Split) -> dict[str, Any]:
     probe = split.held_out_rows[0]
+    sample = read_sample([dict(zip(FEATURES, row, strict=True)) for row in split.train_rows[:MAX_ROWS].tolist()])
     probabilities = predict_onnx(artefact, split.held_out_rows[:1])[0]
     return {
         "name": NAME,
@@ -240,6 +244,13 @@ def _metadata(recipe: Recipe, pipeline: Pipeline, artefact: bytes, split: Split)
             "prediction": int(probabilities.argmax()),
             "probabilities": [float(probability) for probability in probabilities],
         },
+        "training_sample": training_sample(
+            sample,
+            [
+                Prediction(int(distribution.argmax()), [float(probability) for probability in distribution])
+                for distribution in predict_onnx(artefact, split.train_rows[:MAX_ROWS])
+            ],
+        ).model_dump(mode="json"),
     }
 
 
