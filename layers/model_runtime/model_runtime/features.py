@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_runtime.arrays import Shape, flatten, read_elements, to_array
+from model_runtime.errors import ModelRefused
 from model_runtime.schema import Feature
 from model_runtime.values import Value, read_value, shown
 
@@ -28,6 +29,9 @@ class FeatureReader:
         feature: What is declared.
         limits: The least and the greatest number that the model's input holds.
         shape: The dimensions that the model's input asks for; the feature's own where it asks for none.
+
+    Raises:
+        ModelRefused: The input cannot hold the default or a category.
     """
 
     def __init__(self, feature: Feature, limits: Interval | None = None, shape: Shape | None = None) -> None:
@@ -35,8 +39,12 @@ class FeatureReader:
         self._feature = feature
         self._shape = tuple(feature.shape if shape is None else shape)
         self._interval = _interval(feature, limits or _ANY_NUMBER)
-        self._numeric = feature.type in {"int", "float"} and self._interval != _ANY_NUMBER
+        # Whatever is one of the categories is in range.
+        self._numeric = (
+            feature.type in {"int", "float"} and self._interval != _ANY_NUMBER and feature.categories is None
+        )
         self._categories = None if feature.categories is None else frozenset(feature.categories)
+        _check_fit(feature, limits or _ANY_NUMBER)
         self._default = self._made_default()
         self._troubles: dict[Trouble, int] = {}
         self._lock = Lock()
@@ -171,6 +179,16 @@ class FeatureReader:
             return to_array(self._feature.type, [default] * math.prod(lengths), lengths)
         elements, lengths = flatten(default, self._shape)
         return to_array(self._feature.type, elements, lengths)
+
+
+def _check_fit(feature: Feature, limits: Interval) -> None:
+    declared: list[Any] = [feature.default, *(feature.categories or ())]
+    while declared:
+        value = declared.pop()
+        if isinstance(value, list):
+            declared.extend(value)
+        elif isinstance(value, int | float) and not limits[0] <= value <= limits[1]:
+            raise ModelRefused(f"feature {feature.name} declares {shown(value)}, which the model's input cannot hold")
 
 
 def _interval(feature: Feature, limits: Interval) -> Interval:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from model_runtime.errors import ModelRefused
 from model_runtime.features import FeatureReader
 from model_runtime.rows import RowReader
 from model_runtime.schema import Feature, InputSchema
@@ -56,6 +57,22 @@ def test_value_that_is_no_category_is_an_error_or_the_default() -> None:
     assert reader(**categories).read("green") == "green"
     assert refusal(reader(**categories), "blue") == "must be one of 'green', 'red', got 'blue'"
     assert reader(**categories, on_out_of_range="default").read("blue") == "red"
+
+
+def test_categories_of_numbers_are_all_that_is_in_range() -> None:
+    feature = Feature.model_validate({"name": "rate", "type": "int", "categories": [8_000, 16_000]})
+    rates = FeatureReader(feature, (-(2**63), 2**63 - 1))
+    assert rates.read(8_000) == 8_000
+    assert refusal(rates, 44_100) == "must be one of 16000, 8000, got 44100"
+    several = FeatureReader(feature.model_copy(update={"shape": (2,)}), (-(2**63), 2**63 - 1))
+    assert refusal(several, [8_000, 44_100]) == "must be one of 16000, 8000, got 44100"
+
+
+@pytest.mark.parametrize("declared", [{"default": 300}, {"categories": [1, 300]}, {"shape": [2], "default": [1, 300]}])
+def test_what_the_input_cannot_hold_may_not_be_declared(declared: dict[str, Any]) -> None:
+    feature = Feature.model_validate({"name": "a", "type": "int"} | declared)
+    with pytest.raises(ModelRefused, match="feature a declares 300, which the model's input cannot hold"):
+        FeatureReader(feature, (0, 255))
 
 
 def test_limits_of_the_input_narrow_the_range() -> None:
