@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from fastapi import FastAPI, Path
 from fastapi.responses import RedirectResponse
 
-from analysis import analyse
+from analysis import analyse, look_at
 from bakeoff_core.clock import Clock, utc_now
 from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.settings import Settings
@@ -46,9 +46,9 @@ def build_app(
     app = create_app("Bakeoff reports")
 
     def results_now(name: str) -> Results:
-        experiment = experiments.get(name)
+        experiment, now = experiments.get(name), clock()
         with open_engine() as engine:
-            results = analyse(experiment, engine.summarise(experiment), clock())
+            results = analyse(experiment, engine.summarise(experiment, look_at(experiment, now)), now)
             return results.model_copy(update={"models": model_results(engine, experiment, models)})
 
     @app.get("/ab_test/experiments/{name}/stats")

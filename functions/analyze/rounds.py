@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis import analyse
+from analysis import analyse, look_at
 from bakeoff_core.clock import Clock
 from bakeoff_core.stores.experiments import ExperimentStore
 from engine.summary import Engine
@@ -67,7 +67,7 @@ class Reporter:
         return Round(tuple(reports), tuple(failed))
 
     def _report(self, engine: Engine, name: str) -> Report:
-        experiment = self.experiments.get(name)
-        results = analyse(experiment, engine.summarise(experiment), self.clock())
+        experiment, now = self.experiments.get(name), self.clock()
+        results = analyse(experiment, engine.summarise(experiment, look_at(experiment, now)), now)
         models = model_results(engine, experiment, self.models)
         return self.reports.write(results.model_copy(update={"models": models}))
