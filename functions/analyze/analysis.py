@@ -138,10 +138,16 @@ class _Analysis:
         return GroupResult(
             n=summary.n,
             control=name == experiment.control.name,
-            configured_share=experiment.shares[name],
+            configured_share=self._share(name),
             metrics={metric.name: self._value(metric, summary) for metric in experiment.metrics},
             daily=tuple(DayPoint(date=day.date, users=day.users, value=day.value) for day in summary.daily),
         )
+
+    def _share(self, name: str) -> float:
+        """What share of the users a group should have; of a bandit, by the weights in force for each of them."""
+        expected = {group: each.expected for group, each in self._summary.propensities.items()}
+        total = sum(expected.values())
+        return expected[name] / total if total else self._experiment.shares[name]
 
     def _value(self, metric: Metric, group: GroupSummary) -> Value:
         value = describe(

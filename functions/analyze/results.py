@@ -141,7 +141,16 @@ class DayPoint(_Document):
 
 
 class GroupResult(_Document):
-    """One group: its users, and what they did."""
+    """One group: its users, and what they did.
+
+    Attributes:
+        n: Users.
+        control: Whether the others are compared with it.
+        configured_share: The share of the users that it should have; of a bandit, by the weights that were in
+            force for each of them.
+        metrics: Its values, by metric name; a bandit's are not weighted, its comparisons are.
+        daily: Days, in order.
+    """
 
     n: int
     control: bool

@@ -71,6 +71,8 @@ def test_a_bandit_is_compared_by_hajeks_estimate() -> None:
 def test_the_sample_ratio_is_tested_against_the_weights_in_force() -> None:
     assert analyse(bandit(), seen(), END).sample_ratio.p_value == pytest.approx(1)
     assert analyse(bandit(), seen(600, 600), END).sample_ratio.alarm
+    shares = {name: group.configured_share for name, group in analyse(bandit(), seen(), END).groups.items()}
+    assert shares == pytest.approx({"control": 280 / 1_200, "treatment": 920 / 1_200})
 
 
 def test_a_metric_without_an_inverse_propensity_estimate_says_so() -> None:
