@@ -13,7 +13,6 @@ from families import ADJUSTMENTS, adjust
 from progress import Standing, runtime_days, still_needed
 from results import (
     AlwaysValid,
-    Basis,
     Bayesian,
     Comparison,
     CovariateAdjustment,
@@ -271,10 +270,10 @@ class _Analysis:
             runtime_days=runtime_days(experiment, summary, self._now),
             minimum_runtime_days=experiment.analysis.minimum_runtime_days,
             minimum_sample_size=experiment.analysis.minimum_sample_size,
-            still_needed={} if primary is None else self._still_needed(primary, basis),
+            still_needed={} if primary is None else self._still_needed(primary),
         )
 
-    def _still_needed(self, primary: Metric, basis: Basis) -> dict[str, StillNeeded]:
+    def _still_needed(self, primary: Metric) -> dict[str, StillNeeded]:
         shares = self._experiment.shares
         control_share = shares[self._experiment.control.name]
         return {
@@ -287,7 +286,6 @@ class _Analysis:
                     treatment=pair.treatment,
                     compared=pair.compared,
                     ratio=shares[group] / control_share if control_share and shares[group] else 1.0,
-                    basis=basis,
                 ),
                 self._as_of,
             )

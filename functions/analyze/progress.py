@@ -8,7 +8,7 @@ from bakeoff_core.experiments.metrics import Metric
 from bakeoff_core.experiments.model import Experiment
 from comparing import Comparable, Compared, estimate_of
 from engine.summary import Summary
-from results import Basis, StillNeeded
+from results import StillNeeded
 from stats.difference import Undefined
 from stats.power import (
     Design,
@@ -34,7 +34,6 @@ class Standing:
         treatment: The treatment's.
         compared: Their comparison.
         ratio: Units of the treatment over units of the control, as configured.
-        basis: What will decide.
     """
 
     metric: Metric
@@ -42,7 +41,6 @@ class Standing:
     treatment: Comparable
     compared: Compared
     ratio: float
-    basis: Basis
 
 
 def runtime_days(experiment: Experiment, summary: Summary, as_of: datetime) -> float:
@@ -96,7 +94,7 @@ def _pair(experiment: Experiment, standing: Standing, effect: float) -> int | Un
         ratio=standing.ratio,
     )
     n = standing.control.n + standing.treatment.n
-    if standing.basis == "always_valid":
+    if plan.inference == "always_valid":
         unit_sd = standing.compared.standard_error * sqrt(n)
         return sequence_sample_size(unit_sd, effect, design, tuning_sample_size=plan.tuning_sample_size)
     if isinstance(standing.control, Proportion):

@@ -34,9 +34,11 @@ def test_equals_adaptive_quadrature(control: Proportion, treatment: Proportion) 
     assert found.probability == pytest.approx(integral(lambda x: c.cdf(x) * t.pdf(x)), abs=1e-9)
     assert found.loss_of_treatment == pytest.approx(integral(lambda x: c.sf(x) * t.cdf(x)), abs=1e-10)
     assert found.loss_of_control == pytest.approx(integral(lambda x: c.cdf(x) * t.sf(x)), abs=1e-10)
-    for bound, share in ((found.lower, 0.025), (found.upper, 0.975)):
-        below = integral(lambda x, d=bound: c.pdf(x) * t.cdf(x + d))
-        assert below == pytest.approx(share, abs=1e-6)
+
+    def below(difference: float) -> float:
+        return integral(lambda x: c.pdf(x) * t.cdf(x + difference))
+
+    assert (below(found.lower), below(found.upper)) == pytest.approx((0.025, 0.975), abs=1e-6)
 
 
 def test_closed_form_of_the_uniform_prior() -> None:

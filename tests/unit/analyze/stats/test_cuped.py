@@ -48,7 +48,7 @@ def test_less_variance_and_no_bias() -> None:
         assert isinstance(unadjusted, Difference)
         differences.append(compared.estimate)
         plain.append(unadjusted.estimate)
-    standard_error = np.std(differences) / 20
+    standard_error = float(np.std(differences)) / 20
     assert np.mean(differences) == pytest.approx(1.0, abs=4 * standard_error)
     # The values correlate with the covariate at 0.88, so that 1 - 0.88² = 0.22 of the variance is left.
     assert np.var(differences) / np.var(plain) == pytest.approx(0.22, abs=0.06)
