@@ -7,6 +7,8 @@ pytest.importorskip("onnxmltools")
 
 import lightgbm
 import numpy as np
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from bakeoff.conversion.errors import NotConvertible, ParityFailure
 from bakeoff.conversion.source import Wishes
@@ -53,6 +55,19 @@ def test_fitted_estimator_with_text_labels(data: Data, shelf: Shelf) -> None:
     published = shelf.publish(model, "LightGBM estimator with text labels", data.rows)
     assert published.metadata["class_labels"] == ["no", "yes"]
     assert published.metadata["probe"]["prediction"] == model.predict(data.held_out[:1])[0]
+
+
+def test_pipelines_of_scikit_learn_may_end_in_lightgbm(data: Data, shelf: Shelf) -> None:
+    for estimator, outcome in (
+        (lightgbm.LGBMClassifier(n_estimators=30, verbose=-1, n_jobs=1), data.train_labels),
+        (lightgbm.LGBMClassifier(n_estimators=30, verbose=-1, n_jobs=1), data.train_classes),
+        (lightgbm.LGBMRegressor(n_estimators=30, verbose=-1, n_jobs=1), data.train_values),
+    ):
+        model = make_pipeline(StandardScaler(), estimator).fit(data.train, outcome)
+        key = f"pipeline:v{len(shelf.parities)}"
+        published = shelf.publish(model, f"LightGBM {type(estimator).__name__} in a pipeline", data.rows, key=key)
+        assert published.metadata["framework"] == "scikit-learn"
+        assert {"scikit-learn", "lightgbm", "onnxmltools"} <= published.metadata["dependencies"].keys()
 
 
 def test_categorical_features_by_number(data: Data, shelf: Shelf) -> None:

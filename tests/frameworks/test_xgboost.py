@@ -7,6 +7,8 @@ pytest.importorskip("xgboost")
 pytest.importorskip("onnxmltools")
 
 import xgboost
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from bakeoff.conversion.errors import NotConvertible, ParityFailure
 from bakeoff.conversion.source import Wishes
@@ -14,7 +16,11 @@ from tests.frameworks.conftest import COLUMNS, Data, Shelf
 
 
 def booster(data: Data, objective: str, **parameters: object) -> xgboost.Booster:
-    outcome: Any = {"multi:softprob": data.train_classes, "binary:logistic": data.train_labels}.get(objective)
+    outcome: Any = {
+        "multi:softprob": data.train_classes,
+        "multi:softmax": data.train_classes,
+        "binary:logistic": data.train_labels,
+    }.get(objective)
     if objective == "count:poisson":
         outcome = data.train[:, 2]
     rows = xgboost.DMatrix(data.train, data.train_values if outcome is None else outcome, feature_names=list(COLUMNS))
@@ -60,6 +66,19 @@ def test_fitted_estimators_with_their_classes_and_best_iteration(data: Data, she
     assert published.metadata["probe"]["probabilities"] == pytest.approx(expected, rel=1e-5)
 
 
+def test_pipelines_of_scikit_learn_may_end_in_xgboost(data: Data, shelf: Shelf) -> None:
+    for estimator, outcome in (
+        (xgboost.XGBClassifier(n_estimators=30), data.train_labels),
+        (xgboost.XGBClassifier(n_estimators=30), data.train_classes),
+        (xgboost.XGBRegressor(n_estimators=30), data.train_values),
+    ):
+        model = make_pipeline(StandardScaler(), estimator).fit(data.train, outcome)
+        key = f"pipeline:v{len(shelf.parities)}"
+        published = shelf.publish(model, f"XGBoost {type(estimator).__name__} in a pipeline", data.rows, key=key)
+        assert published.metadata["framework"] == "scikit-learn"
+        assert {"scikit-learn", "xgboost", "onnxmltools"} <= published.metadata["dependencies"].keys()
+
+
 def test_columns_are_taken_by_name(data: Data, shelf: Shelf) -> None:
     rows = [{"outcome": 1, **dict(reversed(row.items()))} for row in data.rows]
     published = shelf.publish(booster(data, "binary:logistic"), "XGBoost, columns in another order", rows)
@@ -83,5 +102,14 @@ def test_what_cannot_be_published_is_refused(data: Data, shelf: Shelf, tmp_path:
         shelf.publish(model, "labels", data.rows, wishes=Wishes((1, 2, 3)))
     with pytest.raises(NotConvertible, match="age: the model takes numbers, but the sample has texts"):
         shelf.publish(model, "texts", [{**row, "age": "old"} for row in data.rows])
+    with pytest.raises(NotConvertible, match="multi:softmax has no probabilities"):
+        shelf.publish(booster(data, "multi:softmax", num_class=3), "softmax", data.rows)
+    categorical = xgboost.DMatrix(
+        data.train[:, :1].astype(int), data.train_labels, feature_types=["c"], enable_categorical=True
+    )
+    with pytest.raises(NotConvertible, match="no categorical features"):
+        shelf.publish(xgboost.train({"objective": "binary:logistic"}, categorical, 2), "categories", [{"age": 1}])
+    with pytest.raises(NotConvertible, match="by its objective"):
+        shelf.publish(model, "logits", data.rows, wishes=Wishes(logits=True))
     with pytest.raises(NotConvertible, match=r"takes 6 columns .* but the sample has 1"):
         shelf.publish(model, "columns", [{"age": 1}])

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,10 @@ from skl2onnx.common.data_types import (
     FloatTensorType,
     Int64TensorType,
     StringTensorType,
+)
+from skl2onnx.common.shape_calculator import (
+    calculate_linear_classifier_output_shapes,
+    calculate_linear_regressor_output_shapes,
 )
 from sklearn.base import is_classifier, is_regressor
 
@@ -65,7 +70,10 @@ class SklearnModel:
         labels = None
         if self._probabilities:
             labels = tuple(_plain(label) for label in self._estimator.classes_)
-        return Described("scikit-learn", labels, self._importance(sample), _PACKAGES)
+        last = self._estimator.steps[-1][1] if hasattr(self._estimator, "steps") else self._estimator
+        booster = type(last).__module__.partition(".")[0]
+        packages = (*_PACKAGES, booster, "onnxmltools") if booster in {"xgboost", "lightgbm"} else _PACKAGES
+        return Described("scikit-learn", labels, self._importance(sample), packages)
 
     def predict(self, sample: Sample) -> list[Expected]:
         """Predict with scikit-learn."""
@@ -190,30 +198,26 @@ def _name_output(model: Any, name: str) -> None:
 
 def _register_boosters() -> None:
     """Let pipelines end in XGBoost's and LightGBM's estimators, where those and their converters are installed."""
-    try:
-        from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm  # noqa: PLC0415
-        from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost  # noqa: PLC0415
-        from skl2onnx.common.shape_calculator import (  # noqa: PLC0415
-            calculate_linear_classifier_output_shapes,
-            calculate_linear_regressor_output_shapes,
-        )
-    except ImportError:
-        return
-    classes = {"options": {"nocl": [True, False], "zipmap": [True, False, "columns"]}}
-    for package, convert, estimators in (
-        ("xgboost", convert_xgboost, ("XGBClassifier", "XGBRegressor")),
-        ("lightgbm", convert_lightgbm, ("LGBMClassifier", "LGBMRegressor")),
-    ):
-        try:
-            module = __import__(package)
-        except ImportError:
-            continue
-        for estimator in estimators:
-            classifies = estimator.endswith("Classifier")
-            update_registered_converter(
-                getattr(module, estimator),
-                f"Bakeoff{estimator}",
-                calculate_linear_classifier_output_shapes if classifies else calculate_linear_regressor_output_shapes,
-                convert,
-                **(classes if classifies else {}),
-            )
+    with suppress(ImportError):
+        from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost  # noqa: PLC0415 - an extra
+        from xgboost import XGBClassifier, XGBRegressor  # noqa: PLC0415 - an extra
+
+        _register(XGBClassifier, XGBRegressor, convert_xgboost)
+    with suppress(ImportError):
+        from lightgbm import LGBMClassifier, LGBMRegressor  # noqa: PLC0415 - an extra
+        from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm  # noqa: PLC0415 - an extra
+
+        _register(LGBMClassifier, LGBMRegressor, convert_lightgbm)
+
+
+def _register(classifier: type, regressor: type, convert: Any) -> None:
+    update_registered_converter(
+        classifier,
+        f"Bakeoff{classifier.__name__}",
+        calculate_linear_classifier_output_shapes,
+        convert,
+        options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
+    )
+    update_registered_converter(
+        regressor, f"Bakeoff{regressor.__name__}", calculate_linear_regressor_output_shapes, convert
+    )
