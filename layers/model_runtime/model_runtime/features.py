@@ -159,7 +159,7 @@ class FeatureReader:
 
     def _wanted(self, values: Sequence[Value]) -> str:
         if self._categories is not None:
-            known = ", ".join(sorted(map(shown, self._categories)))
+            known = ", ".join(map(shown, sorted(self._categories)))
             return f"must be one of {known}, got {shown(values[0])}"
         low, high = self._interval
         if low == -math.inf:

@@ -63,9 +63,9 @@ def test_categories_of_numbers_are_all_that_is_in_range() -> None:
     feature = Feature.model_validate({"name": "rate", "type": "int", "categories": [8_000, 16_000]})
     rates = FeatureReader(feature, (-(2**63), 2**63 - 1))
     assert rates.read(8_000) == 8_000
-    assert refusal(rates, 44_100) == "must be one of 16000, 8000, got 44100"
+    assert refusal(rates, 44_100) == "must be one of 8000, 16000, got 44100"
     several = FeatureReader(feature.model_copy(update={"shape": (2,)}), (-(2**63), 2**63 - 1))
-    assert refusal(several, [8_000, 44_100]) == "must be one of 16000, 8000, got 44100"
+    assert refusal(several, [8_000, 44_100]) == "must be one of 8000, 16000, got 44100"
 
 
 @pytest.mark.parametrize("declared", [{"default": 300}, {"categories": [1, 300]}, {"shape": [2], "default": [1, 300]}])
