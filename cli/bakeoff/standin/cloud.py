@@ -80,6 +80,7 @@ class Cloud:
         unresolved = {f"Value{i}": key for i, (key, value) in enumerate(expressions.items()) if isinstance(value, dict)}
         template = {
             "Parameters": declarations.parameters,
+            "Conditions": declarations.conditions,
             "Resources": data_plane(declarations),
             "Outputs": {output: {"Value": expressions[key]} for output, key in unresolved.items()},
         }

@@ -70,6 +70,7 @@ class Declarations:
     event_sources: tuple[EventSource, ...]
     schedules: tuple[Schedule, ...]
     parameters: Mapping[str, Any]
+    conditions: Mapping[str, Any]
     resources: Mapping[str, Mapping[str, Any]]
 
 
@@ -109,6 +110,7 @@ def read_template(path: Path, *, region: str) -> Declarations:
             for name, schedule in _of_type(resources, "AWS::Scheduler::Schedule")
         ),
         parameters=source.get("Parameters", {}),
+        conditions=source.get("Conditions", {}),
         resources=resources,
     )
 

@@ -154,3 +154,10 @@ def test_a_function_without_a_folder_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(TemplateError, match="Fn: has no CodeUri"):
         read_template(template, region="us-east-1")
+
+
+def test_conditions_are_read_with_what_they_decide(declared: Declarations) -> None:
+    variables = [function.environment.values() for function in declared.functions.values()]
+    used = {value["Fn::If"][0] for values in variables for value in values if "Fn::If" in value}
+    assert used
+    assert used <= declared.conditions.keys()
