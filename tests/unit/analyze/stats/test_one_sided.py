@@ -8,8 +8,8 @@ from scipy.stats import fisher_exact as scipy_fisher
 from scipy.stats import ttest_ind
 from statsmodels.stats.proportion import proportions_ztest
 
-from stats.difference import Difference
-from stats.estimates import Alternative, normal_p_value, t_p_value
+from stats.difference import Difference, Undefined
+from stats.estimates import Alternative, Estimate, compare_estimates, normal_p_value, t_p_value
 from stats.means import Moments, welch
 from stats.proportions import Proportion, compare_proportions, fisher_exact
 from stats.relative import fieller, relative_difference
@@ -84,3 +84,8 @@ def test_always_valid_one_sided_p_inverts_the_one_sided_sequence() -> None:
     assert one_sided(5.0).p_value == pytest.approx(0, abs=1e-300)
     assert one_sided(edge).p_value < one_sided(edge).p_value * 2 < 0.11
     assert one_sided(edge).lower == pytest.approx(-one_sided(-edge, "less").upper)
+
+
+def test_an_estimate_of_one_unit_is_not_compared() -> None:
+    found = compare_estimates(Estimate(1, 1, 1), Estimate(2, 1, 5), method="any")
+    assert found == Undefined("a group has fewer than two units")

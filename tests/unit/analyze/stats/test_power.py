@@ -18,7 +18,9 @@ from stats.power import (
     proportion_detectable_effect,
     proportion_power,
     proportion_sample_size,
+    sequence_sample_size,
 )
+from stats.sequential import ConfidenceSequence, confidence_sequence
 
 EVEN = Design()
 
@@ -127,3 +129,29 @@ def test_simulated_power_is_as_predicted() -> None:
     found = float((np.abs(z) > 1.959964).mean())
     predicted = proportion_power(0.10, 0.02, n, n, EVEN)
     assert found == pytest.approx(predicted, abs=4 * (predicted * (1 - predicted) / experiments) ** 0.5)
+
+
+def test_one_sided_power_of_proportions() -> None:
+    oracle = power_proportions_2indep(0.02, 0.1, 2_000, alternative="larger").power
+    assert proportion_power(0.1, 0.02, 2_000, 2_000, Design(sides=1)) == pytest.approx(oracle, rel=1e-9)
+
+
+def test_a_confidence_sequence_excludes_0_with_the_power_asked_for() -> None:
+    unit_sd, effect = 2.0, 0.05
+    n = sequence_sample_size(unit_sd, effect, EVEN, tuning_sample_size=5_000)
+    assert isinstance(n, int)
+    rng = np.random.default_rng(20_260_118)
+    estimates = rng.normal(effect, unit_sd / n**0.5, 20_000)
+    half = confidence_sequence(0, unit_sd / n**0.5, n)
+    assert isinstance(half, ConfidenceSequence)
+    assert float((estimates > half.upper).mean()) == pytest.approx(0.8, abs=0.012)
+    several = sequence_sample_size(unit_sd, effect, Design(treatments=3), tuning_sample_size=5_000)
+    assert isinstance(several, int)
+    assert several > n
+
+
+def test_a_confidence_sequence_needs_variation_and_an_effect() -> None:
+    assert sequence_sample_size(0, 0.1, EVEN, tuning_sample_size=1) == Undefined("the values do not vary")
+    assert sequence_sample_size(1, 0, EVEN, tuning_sample_size=1) == Undefined(
+        "no number of units shows an effect of 0"
+    )

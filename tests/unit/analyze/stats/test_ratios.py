@@ -43,9 +43,10 @@ def test_users_bring_more_variance_than_their_impressions_alone() -> None:
 
 def test_undefined_says_why() -> None:
     one = PairedMoments.of([(1, 2)])
-    fine = PairedMoments.of([(1, 2), (3, 5), (2, 3)])
+    fine = PairedMoments.of([(1, 2), (2, 3), (2, 2), (1, 3), (2, 3)])
     none = PairedMoments.of([(0, 0), (0, 0)])
     assert compare_ratios(one, fine) == Undefined("a group has fewer than two units")
+    assert compare_ratios(fine, one) == Undefined("a group has fewer than two units")
     assert compare_ratios(fine, none) == Undefined("the denominator's interval contains 0")
     fixed = PairedMoments.of([(1 / 3, 1), (2 / 3, 2), (1, 3), (2 / 3, 2), (2 / 3, 2)])
     assert compare_ratios(fixed, fixed) == Undefined("the values do not vary in either group")
