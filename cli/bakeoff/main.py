@@ -2,7 +2,7 @@
 
 import typer
 
-from bakeoff.commands import demo, experiments, models, report, serve
+from bakeoff.commands import analyze, demo, events, experiments, models, power, report, serve, users
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -11,9 +11,13 @@ app = typer.Typer(
 )
 app.add_typer(models.app, name="model")
 app.add_typer(experiments.app, name="experiment")
+app.add_typer(events.app, name="events")
+app.add_typer(users.app, name="user")
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("report")(report.report)
+app.command("analyze")(analyze.analyze)
+app.command("power")(power.power)
 
 if __name__ == "__main__":
     app()

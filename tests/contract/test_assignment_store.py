@@ -113,3 +113,14 @@ def test_a_table_that_does_not_answer_is_an_unavailable_dependency(aws: None) ->
     for call in calls:
         with pytest.raises(DependencyUnavailable, match="the assignment table is unavailable at the moment"):
             call()
+
+
+def test_forgets_every_assignment_of_a_unit_and_of_no_other(store: AssignmentStore) -> None:
+    own = [AssignmentKey(experiment, version, "user-1") for experiment in ("x", "y") for version in (1, 2)]
+    others = [AssignmentKey("x", 1, "user-10"), AssignmentKey("user-1", 1, "user-2")]
+    for key in (*own, *others):
+        store.keep(key, A, NOON)
+    assert store.forget_unit("user-1") == 4
+    assert [store.get(key, NOON) for key in own] == [None] * 4
+    assert [store.get(key, NOON) for key in others] == [A, A]
+    assert store.forget_unit("user-1") == 0

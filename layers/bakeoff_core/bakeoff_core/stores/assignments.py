@@ -53,6 +53,10 @@ class AssignmentStore(Protocol):
         """
         ...
 
+    def forget_unit(self, unit: str) -> int:
+        """Delete all assignments of a unit, in whatever experiment, and say how many there were."""
+        ...
+
 
 class InMemoryAssignmentStore:
     """Assignments in a dictionary."""
@@ -74,6 +78,14 @@ class InMemoryAssignmentStore:
                 return first
             self._kept[key] = offered
             return offered
+
+    def forget_unit(self, unit: str) -> int:
+        """Delete all assignments of a unit."""
+        with self._lock:
+            keys = [key for key in self._kept if key.unit == unit]
+            for key in keys:
+                del self._kept[key]
+        return len(keys)
 
 
 class DynamoAssignmentStore:
@@ -117,6 +129,22 @@ class DynamoAssignmentStore:
                 return first or offered
         return offered
 
+    def forget_unit(self, unit: str) -> int:
+        """Delete all assignments of a unit; this reads the whole table, since only so none is missed."""
+        pages = self._table.meta.client.get_paginator("scan").paginate(
+            TableName=self._table.name,
+            ConsistentRead=True,
+            FilterExpression="contains(#key, :unit)",
+            ProjectionExpression="#key",
+            ExpressionAttributeNames={"#key": "key"},
+            ExpressionAttributeValues={":unit": f"#{_digest(unit)}"},
+        )
+        with aws_failures(_WHAT):
+            keys = [item["key"] for page in pages for item in page["Items"]]
+            for key in keys:
+                self._table.delete_item(Key={"key": key})
+        return len(keys)
+
     def _read(self, key: AssignmentKey, now: datetime, *, consistent: bool) -> KeptAssignment | None:
         with aws_failures(_WHAT):
             item = self._table.get_item(Key={"key": _key(key)}, ConsistentRead=consistent).get("Item")
@@ -126,9 +154,12 @@ class DynamoAssignmentStore:
 
 
 def _key(key: AssignmentKey) -> str:
+    return f"{key.experiment}#{key.config_version}#{_digest(key.unit)}"
+
+
+def _digest(unit: str) -> str:
     # A unit's id may be longer than a key can be, and need not be readable in the table.
-    unit = blake2b(key.unit.encode(), digest_size=16).hexdigest()
-    return f"{key.experiment}#{key.config_version}#{unit}"
+    return blake2b(unit.encode(), digest_size=16).hexdigest()
 
 
 def _write(draw: Draw) -> str:

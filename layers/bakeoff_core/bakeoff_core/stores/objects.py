@@ -54,8 +54,8 @@ class ObjectStore(Protocol):
         """Delete objects; one that is not there is no error."""
         ...
 
-    def delete_history(self, key: str) -> int:
-        """Remove for good whatever a key held before its present object, and say how many versions that was."""
+    def delete_history(self, prefix: str) -> int:
+        """Remove for good whatever the keys of a prefix held before their present objects, and count the versions."""
         ...
 
     def list(self, prefix: str, start_after: str = "") -> list[str]:
@@ -103,7 +103,7 @@ class InMemoryObjectStore:
         for key in keys:
             self._objects.pop(key, None)
 
-    def delete_history(self, key: str) -> int:  # noqa: ARG002 - the protocol's signature
+    def delete_history(self, prefix: str) -> int:  # noqa: ARG002 - the protocol's signature
         """Nothing is kept of what a key held before."""
         return 0
 
@@ -175,17 +175,17 @@ class S3ObjectStore:
         """Delete objects."""
         self._delete([{"Key": key} for key in keys])
 
-    def delete_history(self, key: str) -> int:
-        """Remove the earlier versions of a key and the marks of its deletions."""
-        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=key)
+    def delete_history(self, prefix: str) -> int:
+        """Remove the earlier versions of the keys of a prefix, and the marks of their deletions."""
+        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
         with aws_failures(_WHAT):
             earlier = [
-                {"Key": key, "VersionId": entry["VersionId"]}
+                {"Key": entry["Key"], "VersionId": entry["VersionId"]}
                 for page in pages
                 for kind in ("Versions", "DeleteMarkers")
                 for entry in page.get(kind, [])
                 # A mark is the present "object" of a deleted key, and goes last with the versions it hides.
-                if entry["Key"] == key and (kind == "DeleteMarkers" or not entry["IsLatest"])
+                if kind == "DeleteMarkers" or not entry["IsLatest"]
             ]
         self._delete(earlier)
         return len(earlier)
