@@ -141,11 +141,11 @@ class ModelServer:
             PayloadTooLarge: There are more rows than are accepted, or than the model's own limit.
         """
         started = self._perf_counter()
-        _check_size(rows, MAX_BATCH_ROWS, loc)
+        _check_size(len(rows), MAX_BATCH_ROWS, loc)
         version = self._resolve(model_name, version_or_alias)
 
         def use(_loaded: LoadedModel, model: Model) -> list[Outcome]:
-            _check_size(rows, model.metadata.max_batch_size or MAX_BATCH_ROWS, loc)
+            _check_size(len(rows), model.metadata.max_batch_size or MAX_BATCH_ROWS, loc)
             return model.predict_batch(rows, loc)
 
         with self._measured(version):
@@ -170,11 +170,19 @@ class ModelServer:
             version_or_alias: A version, an alias, or None for the default alias.
             feed: Every input of the feature pipeline where there is one, else of the model.
             outputs: Which outputs are wanted; None for all.
+
+        Raises:
+            PayloadTooLarge: There are more rows than are accepted, or than the model's own limit.
         """
         started = self._perf_counter()
         version = self._resolve(model_name, version_or_alias)
+
+        def use(_loaded: LoadedModel, model: Model) -> dict[str, npt.NDArray[Any]]:
+            _check_size(model.rows_in(feed), model.metadata.max_batch_size or MAX_BATCH_ROWS, "inputs")
+            return model.infer(feed, outputs)
+
         with self._measured(version):
-            tensors = self._run(version, lambda _loaded, model: model.infer(feed, outputs))
+            tensors = self._run(version, use)
         return TensorAnswer(version, tensors, self._milliseconds_since(started))
 
     def describe(self, model_name: str, version_or_alias: str | None) -> "Description":
@@ -331,6 +339,6 @@ def _none_succeeded(outcomes: list[Outcome]) -> bool:
     return failed and not any(isinstance(outcome, Prediction) for outcome in outcomes)
 
 
-def _check_size(rows: Sequence[object], limit: int, loc: str) -> None:
-    if len(rows) > limit:
-        raise PayloadTooLarge(f"{loc}: at most {limit} rows are accepted at once, got {len(rows)}")
+def _check_size(rows: int, limit: int, loc: str) -> None:
+    if rows > limit:
+        raise PayloadTooLarge(f"{loc}: at most {limit} rows are accepted at once, got {rows}")

@@ -157,7 +157,8 @@ def _services(settings: Settings) -> Services:
     registry = DynamoModelRegistry(table(settings.models_table))
     objects = S3ObjectStore(client("s3"), settings.model_bucket)
     deadline = deployed_deadline()
-    server = deployed_server(settings, registry, objects, deadline)
+    # Who serves has what the registry said last, and need not wait for it.
+    server = deployed_server(settings, DynamoModelRegistry(impatient_table(settings.models_table)), objects, deadline)
     recorder = EventRecorder(
         KinesisEventStream(impatient_client("kinesis"), settings.event_stream, PATIENCE_OF_A_CALLER),
         SqsEventQueue(impatient_client("sqs"), settings.fallback_queue),

@@ -1,5 +1,6 @@
 """What is recorded of predictions."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -17,6 +18,11 @@ from model_runtime.outputs import Prediction
 from model_serving import Answer, BatchAnswer, TensorAnswer
 
 Made = TypeVar("Made", Answer, TensorAnswer)
+
+# A record may take 1 MiB on the stream, and 256 KiB in the fallback queue.
+_LARGE = 64 * 1024
+_FEW = 256
+_OF_ANY_SIZE = ("features", "prediction", "probabilities", "shadow")
 
 
 class PredictionLog:
@@ -89,7 +95,25 @@ class PredictionLog:
             **outcome_of(made),
             **(further or {}),
         }
-        return self._recorder.prediction(made.model.name, made.model.version, details, assignment)
+        return self._recorder.prediction(made.model.name, made.model.version, _carried(details), assignment)
+
+
+def _carried(details: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Leave out what is too large for the stream, and say what that was."""
+    left_out: list[JsonValue] = [name for name in _OF_ANY_SIZE if name in details and _is_large(details[name])]
+    return {**details, **dict.fromkeys(map(str, left_out)), "left_out": left_out} if left_out else details
+
+
+def _is_large(value: JsonValue) -> bool:
+    # Nearly all features are an object of a few short values, and not worth writing to be measured.
+    if not isinstance(value, dict | list):
+        return isinstance(value, str) and len(value) > _LARGE
+    members = value.values() if isinstance(value, dict) else value
+    if len(value) < _FEW and not any(
+        isinstance(each, dict | list) or (isinstance(each, str) and len(each) > _FEW) for each in members
+    ):
+        return False
+    return len(json.dumps(value)) > _LARGE
 
 
 def outcome_of(made: Answer | TensorAnswer) -> dict[str, JsonValue]:

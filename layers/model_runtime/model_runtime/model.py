@@ -143,6 +143,17 @@ class Model:
         given = self._compute(names, dict(feed))
         return {name: as_tensor(output, by_name[name], labels) for name, output in zip(names, given, strict=True)}
 
+    def rows_in(self, feed: Mapping[str, npt.NDArray[Any]]) -> int:
+        """Count the rows in whole tensors; 1 where the model's inputs count none."""
+        return max(
+            (
+                feed[tensor.name].shape[tensor.batch_axis]
+                for tensor in self._inputs
+                if tensor.batch_axis is not None and tensor.name in feed and feed[tensor.name].ndim > tensor.batch_axis
+            ),
+            default=1,
+        )
+
     @property
     def inputs(self) -> list[TensorDescription]:
         """The tensors that `infer` takes."""

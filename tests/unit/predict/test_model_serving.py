@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bakeoff_core.errors import (
@@ -15,6 +16,7 @@ from bakeoff_core.errors import (
 from bakeoff_core.stores.models import artefact_key
 from model_runtime.outputs import Prediction
 from model_serving import MAX_BATCH_ROWS
+from tests import onnx_models
 
 KEY = artefact_key("recommendation", "v1")
 
@@ -67,6 +69,17 @@ def test_models_own_batch_limit_holds(make_house: Callable[..., Any], features: 
     assert len(house.server.predict_batch("recommendation", "v1", [features] * 2, "data").outcomes) == 2
     with pytest.raises(PayloadTooLarge, match="at most 2 rows"):
         house.server.predict_batch("recommendation", "v1", [features] * 3, "data")
+
+
+def test_models_own_batch_limit_holds_for_tensors(make_house: Callable[..., Any]) -> None:
+    house = make_house()
+    features = [{"name": "a", "type": "float"}, {"name": "b", "type": "float"}]
+    house.publish_graph("sum:v1", onnx_models.linear(), features, {"a": 1, "b": 2}, 5.0, max_batch_size=2)
+    assert house.server.infer("sum", "v1", {"x": np.ones((2, 2), np.float32)}, None).tensors["y"].shape == (2, 1)
+    with pytest.raises(PayloadTooLarge, match="inputs: at most 2 rows are accepted at once, got 3"):
+        house.server.infer("sum", "v1", {"x": np.ones((3, 2), np.float32)}, None)
+    with pytest.raises(InvalidInput, match="x: must have the shape"):
+        house.server.infer("sum", "v1", {"x": np.array(1, np.float32)}, None)
 
 
 def test_model_that_needs_more_memory_is_refused(make_house: Callable[..., Any], features: dict[str, Any]) -> None:

@@ -98,3 +98,27 @@ def test_recording_that_breaks_is_only_logged(make_house: Callable[..., Any], fe
     house.stream.put = fail
     house.log.single(answer_of(house, features), features, "r-1")
     assert house.stream.events == []
+
+
+@pytest.mark.parametrize(
+    ("features", "left_out"),
+    [
+        ({"x": [0.5] * 1_000}, None),
+        ({"x": [0.25] * 20_000}, ["features"]),
+        ({"x": "y" * 70_000}, ["features"]),
+        ([1.5] * 20_000, ["features"]),
+        ({f"f{n}": "some text of a certain length" for n in range(3_000)}, ["features"]),
+        ({"x": [[["y" * 100] * 30] * 30]}, ["features"]),
+    ],
+)
+def test_what_the_stream_cannot_carry_is_left_out_and_named(
+    make_house: Callable[..., Any], features: Any, left_out: list[str] | None
+) -> None:
+    house = make_house(sample_rate=1.0)
+    house.publish("v2")
+    probe = house.registry.get("recommendation", "v2").metadata["probe"]["features"]
+    house.log.single(answer_of(house, probe), features, "r-1")
+    (event,) = house.stream.events
+    assert event.metadata.get("left_out") == left_out
+    assert event.metadata["features"] == (None if left_out else features)
+    assert len(event.model_dump_json()) < 200_000
