@@ -2,7 +2,7 @@
 
 import typer
 
-from bakeoff.commands import demo, events, experiments, models, report, serve, users
+from bakeoff.commands import analyze, demo, events, experiments, models, power, report, serve, users
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,6 +16,8 @@ app.add_typer(users.app, name="user")
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("report")(report.report)
+app.command("analyze")(analyze.analyze)
+app.command("power")(power.power)
 
 if __name__ == "__main__":
     app()

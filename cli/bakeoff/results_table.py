@@ -8,6 +8,15 @@ from rich.table import Table
 from rich.text import Text
 
 _NOTHING = "-"
+_SHARES = frozenset({"conversion", "retention"})
+_HEADINGS = {
+    "conversion": ("conversions", "rate"),
+    "retention": ("came back", "rate"),
+    "mean": ("sum", "mean"),
+    "count": ("events", "mean"),
+    "ratio": ("numerator", "denominator", "ratio"),
+    "quantile": ("quantile",),
+}
 
 
 def results_table(results: Mapping[str, Any]) -> RenderableType:
@@ -21,23 +30,32 @@ def results_table(results: Mapping[str, Any]) -> RenderableType:
 
 
 def _metric_table(results: Mapping[str, Any], metric: Mapping[str, Any]) -> Table:
-    conversion = metric["kind"] == "conversion"
     table = Table(title=f"{results['experiment']}: {metric['name']}", title_justify="left", title_style="bold")
     table.add_column("group")
-    headings = ("users", *(("conversions", "rate") if conversion else ("sum", "mean")), "lift", "95% interval", "p")
+    level = results.get("analysis", {}).get("confidence_level", 0.95)
+    headings = ("users", *_HEADINGS[metric["kind"]], "lift", f"{100 * level:.6g}% interval", "p")
     for heading in headings:
         table.add_column(heading, justify="right")
     for name, group in results["groups"].items():
         value = group["metrics"][metric["name"]]
         comparison = results["comparisons"].get(name, {}).get(metric["name"])
-        table.add_row(name, f"{group['n']:,}", *_value(value), *_comparison(comparison))
+        table.add_row(name, f"{value.get('n', group['n']):,}", *_value(value), *_comparison(comparison))
     return table
 
 
 def _value(value: Mapping[str, Any]) -> Sequence[str]:
-    if value["kind"] == "conversion":
+    kind = value["kind"]
+    if kind in _SHARES:
         return f"{value['conversions']:,}", _percent(value["rate"], sign=False, digits=3)
-    return f"{value['sum']:,.2f}", _NOTHING if value["mean"] is None else f"{value['mean']:.4f}"
+    if kind == "ratio":
+        return f"{value['numerator']:,.2f}", f"{value['denominator']:,.2f}", _number(value["ratio"])
+    if kind == "quantile":
+        return (_number(value["value"]),)
+    return f"{value['sum']:,.2f}", _number(value["mean"])
+
+
+def _number(value: float | None) -> str:
+    return _NOTHING if value is None else f"{value:,.4f}"
 
 
 def _comparison(comparison: Mapping[str, Any] | None) -> Sequence[str]:
