@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from bakeoff_core.errors import DependencyUnavailable, ModelNotFound
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.models import ModelVersion
-from engine.predictions import ModelUse, PredictionEngine, Reference, Variable, VariableKind
+from engine.predictions import ModelUse, PredictionEngine, Reference, ShadowUse, Variable, VariableKind
 from stats.difference import Undefined
 from stats.drift import Level, kolmogorov_smirnov, population_stability_index
 
@@ -70,6 +70,28 @@ class Drift(_Document):
     reason: str | None = None
 
 
+class ShadowResult(_Document):
+    """A shadow model beside the answers of another.
+
+    Attributes:
+        model_name: The shadow.
+        model_version: Its version, or the alias that the group names where it failed.
+        compared: How many predictions it made.
+        failed: How often it made none.
+        same: The share of its predictions that were the same as the answer; None without any.
+        mean_difference: The mean distance of the two probabilities, or of the two numbers.
+        latency_ms: How long they took.
+    """
+
+    model_name: str | None
+    model_version: str | None
+    compared: int
+    failed: int
+    same: float | None
+    mean_difference: float | None
+    latency_ms: Latency | None
+
+
 class ModelResult(_Document):
     """One model version in one group.
 
@@ -83,6 +105,7 @@ class ModelResult(_Document):
         first: When the first one was made.
         last: When the last one was made.
         drift: By variable, the farthest from the training sample first.
+        shadows: What shadow models made of the same.
         reason: Why no drift is known.
     """
 
@@ -95,6 +118,7 @@ class ModelResult(_Document):
     first: AwareDatetime
     last: AwareDatetime
     drift: tuple[Drift, ...] = ()
+    shadows: tuple[ShadowResult, ...] = ()
     reason: str | None = None
 
 
@@ -180,7 +204,6 @@ def _variable(kind: VariableKind, name: str, found: Mapping[str, Any], default: 
 
 def _result(use: ModelUse, reasons: Mapping[tuple[str, str], str]) -> ModelResult:
     drift = sorted((_drift(variable, days) for variable, days in use.counts.items()), key=_farthest_first)
-    latency = use.latency_ms
     reason = reasons.get((use.model_name, use.model_version))
     return ModelResult(
         group=use.group,
@@ -188,12 +211,29 @@ def _result(use: ModelUse, reasons: Mapping[tuple[str, str], str]) -> ModelResul
         model_version=use.model_version,
         predictions=use.predictions,
         fallbacks=use.fallbacks,
-        latency_ms=None if latency is None else Latency(p50=latency[0], p95=latency[1], p99=latency[2]),
+        latency_ms=_latency(use.latency_ms),
         first=use.first,
         last=use.last,
         drift=tuple(drift),
+        shadows=tuple(map(_shadow, use.shadows)),
         reason=reason or (None if drift else "no prediction holds a value of the training sample's variables"),
     )
+
+
+def _shadow(use: ShadowUse) -> ShadowResult:
+    return ShadowResult(
+        model_name=use.model_name,
+        model_version=use.model_version,
+        compared=use.compared,
+        failed=use.failed,
+        same=use.same / use.compared if use.compared else None,
+        mean_difference=use.mean_difference,
+        latency_ms=_latency(use.latency_ms),
+    )
+
+
+def _latency(quantiles: tuple[float, float, float] | None) -> Latency | None:
+    return None if quantiles is None else Latency(p50=quantiles[0], p95=quantiles[1], p99=quantiles[2])
 
 
 def _drift(variable: Variable, days: Mapping[date, tuple[int, ...]]) -> Drift:

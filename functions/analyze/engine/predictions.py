@@ -53,6 +53,29 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class ShadowUse:
+    """A shadow model's predictions beside those that were answered.
+
+    Attributes:
+        model_name: The shadow.
+        model_version: Its version, or where it failed the version or alias that the group names, if any.
+        compared: How many it made.
+        failed: How often it made none, within its time or at all.
+        same: How many of them were the same as the answer.
+        mean_difference: The mean distance of the two probabilities, or of the two numbers; None without any.
+        latency_ms: Median, 95th and 99th percentile, where latencies were recorded.
+    """
+
+    model_name: str | None
+    model_version: str | None
+    compared: int
+    failed: int
+    same: int
+    mean_difference: float | None
+    latency_ms: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelUse:
     """One model version's predictions for one group.
 
@@ -66,6 +89,7 @@ class ModelUse:
         first: When the first one was made.
         last: When the last one was made.
         counts: By variable and day (UTC): values per bin. Empty without a reference.
+        shadows: What shadow models made beside it.
     """
 
     group: str | None
@@ -77,6 +101,7 @@ class ModelUse:
     first: datetime
     last: datetime
     counts: Mapping[Variable, Mapping[date, tuple[int, ...]]]
+    shadows: tuple[ShadowUse, ...] = ()
 
 
 FindReference: TypeAlias = Callable[[str, str], Reference | None]
@@ -109,7 +134,10 @@ def count_predictions(
         (name, version): _bin_counts(connection, name, version, find(name, version))
         for name, version in dict.fromkeys((use[1], use[2]) for use in uses)
     }
-    return [_use(row, counts[row[1], row[2]]) for row in uses]
+    shadows: dict[tuple[Any, ...], list[ShadowUse]] = {}
+    for group, name, version, *compared, latency in _ask(connection, "shadow_uses"):
+        shadows.setdefault((group, name, version), []).append(ShadowUse(*compared, latency_ms=_quantiles(latency)))
+    return [_use(row, counts[row[1], row[2]], tuple(shadows.get(row[:3], ()))) for row in uses]
 
 
 _Counts: TypeAlias = Mapping[str | None, Mapping[Variable, Mapping[date, tuple[int, ...]]]]
@@ -176,7 +204,7 @@ def _bin_counts(connection: duckdb.DuckDBPyConnection, name: str, version: str, 
     }
 
 
-def _use(row: tuple[Any, ...], counts: _Counts) -> ModelUse:
+def _use(row: tuple[Any, ...], counts: _Counts, shadows: tuple[ShadowUse, ...]) -> ModelUse:
     group, name, version, predictions, fallbacks, latency, first, last = row
     return ModelUse(
         group=group,
@@ -184,11 +212,16 @@ def _use(row: tuple[Any, ...], counts: _Counts) -> ModelUse:
         model_version=version,
         predictions=predictions,
         fallbacks=fallbacks,
-        latency_ms=None if latency is None else (latency[0], latency[1], latency[2]),
+        latency_ms=_quantiles(latency),
         first=moment_of(first),
         last=moment_of(last),
         counts=counts.get(group, {}),
+        shadows=shadows,
     )
+
+
+def _quantiles(found: list[float] | None) -> tuple[float, float, float] | None:
+    return None if found is None else (found[0], found[1], found[2])
 
 
 def _ask(connection: duckdb.DuckDBPyConnection, statement: str, **parameters: object) -> list[tuple[Any, ...]]:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model_results import Drift, ModelResult
-from rendering.formatting import MISSING, count, number, optional, p_value
+from model_results import Drift, ModelResult, ShadowResult
+from rendering.formatting import MISSING, count, number, optional, p_value, percent
 
 _MOST_ROWS = 20
 _LEVELS = {"stable": "stable", "moderate": "moderate drift", "large": "large drift"}
@@ -29,6 +29,7 @@ class ModelSection:
     name: str
     about: str
     rows: tuple[DriftRow, ...]
+    shadows: tuple[str, ...]
     note: str
 
 
@@ -43,8 +44,23 @@ def _section(model: ModelResult) -> ModelSection:
         name=f"{model.model_name}:{model.model_version} {where}",
         about=_about(model),
         rows=tuple(map(_row, model.drift[:_MOST_ROWS])),
+        shadows=tuple(map(_shadow, model.shadows)),
         note=_note(model),
     )
+
+
+def _shadow(shadow: ShadowResult) -> str:
+    version = "" if shadow.model_version is None else f":{shadow.model_version}"
+    parts = [f"{count(shadow.compared)} predictions beside these"]
+    if shadow.same is not None:
+        parts.append(f"{percent(shadow.same)} of them the same")
+    if shadow.mean_difference is not None:
+        parts.append(f"mean difference {number(shadow.mean_difference)}")
+    if shadow.latency_ms is not None:
+        parts.append(f"latency {number(shadow.latency_ms.p95)} ms at the 95th percentile")
+    if shadow.failed:
+        parts.append(f"{count(shadow.failed)} not made")
+    return f"Shadow {shadow.model_name}{version}: {', '.join(parts)}"
 
 
 def _about(model: ModelResult) -> str:

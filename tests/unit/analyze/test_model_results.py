@@ -7,7 +7,7 @@ import pytest
 from bakeoff_core.errors import DependencyUnavailable, ModelNotFound
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.models import InMemoryModelRegistry, ModelVersion
-from engine.predictions import FindReference, ModelUse, Reference, Variable
+from engine.predictions import FindReference, ModelUse, Reference, ShadowUse, Variable
 from model_results import model_results, read_reference
 from stats.difference import Undefined
 from tests.support import NOON, experiment
@@ -41,7 +41,8 @@ class EngineFake:
     def predictions(self, experiment: Experiment, find: FindReference) -> list[ModelUse]:
         known = find("m", "v1") is not None
         counts = {variable: days for variable, days in self.counts.items() if days} if known else {}
-        return [ModelUse("a", "m", "v1", 30, 2, (1.0, 2.0, 3.0), NOON, NOON, counts)]
+        shadows = (ShadowUse("n", "v2", 20, 10, 15, 0.1, (1.0, 2.0, 3.0)), ShadowUse("n", None, 0, 1, 0, None, None))
+        return [ModelUse("a", "m", "v1", 30, 2, (1.0, 2.0, 3.0), NOON, NOON, counts, shadows)]
 
 
 def with_models() -> Experiment:
@@ -92,6 +93,13 @@ def test_drift_is_measured_by_variable_and_day_the_farthest_first() -> None:
 class ModelsFake:
     def __init__(self, get: Callable[[str, str], ModelVersion]) -> None:
         self.get = get
+
+
+def test_shadows_are_described_by_their_share_of_the_same_predictions() -> None:
+    (result,) = model_results(EngineFake(), with_models(), registry())
+    compared, failed = result.shadows
+    assert (compared.model_version, compared.same, compared.mean_difference, compared.failed) == ("v2", 0.75, 0.1, 10)
+    assert (failed.same, failed.latency_ms) == (None, None)
 
 
 def missing(_name: str, _version: str) -> ModelVersion:

@@ -8,7 +8,7 @@ from tests.support import NOON, experiment
 
 
 def using(*versions: str | None, **changes: Any) -> Any:
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"name": f"g{index}", "weight": 1, "model_name": "m", **({"model_version": version} if version else {})}
         for index, version in enumerate(versions)
     ]
@@ -40,7 +40,7 @@ def test_names_shadow_models_too() -> None:
 
 
 def test_names_shadows() -> None:
-    shadowed = {"model_name": "m", "model_version": "v1", "shadow_model_name": "n", "shadow_model_version": "v2"}
+    shadowed: dict[str, Any] = {"model_name": "m", "model_version": "v1", "shadow_model_name": "n", "shadow_model_version": "v2"}
     groups = [{"name": "a", "weight": 1, **shadowed}, {"name": "b", "weight": 1}]
     assert list(models_of(experiment(groups=groups))) == [("m", "v1"), ("n", "v2")]
 

@@ -14,7 +14,7 @@ from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.lake.files import EventFiles
 from bakeoff_core.stores.objects import InMemoryObjectStore
 from engine.duckdb_engine import DuckDBEngine
-from engine.predictions import ModelUse, Reference, Variable
+from engine.predictions import ModelUse, Reference, ShadowUse, Variable
 
 START = datetime(2026, 1, 10, tzinfo=UTC)
 AGE = Variable("feature", "age", cuts=(30.0, 40.0), texts=None, counts=(1, 1, 1), default="35")
@@ -104,6 +104,34 @@ def test_each_prediction_of_the_experiment_counts_once(tmp_path: Path) -> None:
     (use,) = count(tmp_path, lines, end_time=START + timedelta(hours=48))
     assert use.predictions == 1
     assert use.counts[AGE] == {date(2026, 1, 10): (1, 0, 0)}
+
+
+def test_shadows_are_compared_with_the_answers_that_they_stood_beside(tmp_path: Path) -> None:
+    def beside(version: str | None, **made: Any) -> Any:
+        shadow = {"model_name": "n", "model_version": version} | made
+        return prediction({"age": 1}, metadata={"shadow": shadow})
+
+    made: dict[str, Any] = {"prediction": 1, "probabilities": [0.3, 0.7], "latency_ms": 4.0}
+    lines = [
+        beside("v2", **made),
+        beside("v2", **made | {"prediction": 0, "probabilities": [0.6, 0.4], "latency_ms": 8.0}),
+        beside("champion", error="it did not answer within the time budget"),
+        prediction({"age": 1}),
+    ]
+    (use,) = count(tmp_path, lines)
+    assert use.predictions == 4
+    failed, compared = use.shadows
+    assert failed == ShadowUse("n", "champion", 0, 1, 0, None, None)
+    assert (compared.model_version, compared.compared, compared.failed, compared.same) == ("v2", 2, 0, 1)
+    assert compared.mean_difference == pytest.approx(0.15)
+    assert compared.latency_ms == pytest.approx((6.0, 7.8, 7.96))
+
+
+def test_numbers_without_probabilities_are_compared_themselves(tmp_path: Path) -> None:
+    shadow = {"model_name": "n", "model_version": "v2", "prediction": 12.5, "probabilities": None}
+    line = prediction({"age": 1}, metadata={"prediction": 10.0, "probabilities": None, "shadow": shadow})
+    (use,) = count(tmp_path, [line])
+    assert use.shadows == (ShadowUse("n", "v2", 1, 0, 0, 2.5, None),)
 
 
 def test_groups_and_versions_are_apart(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from model_results import Drift, Latency, ModelResult
+from model_results import Drift, Latency, ModelResult, ShadowResult
 from rendering.documents import to_html, to_markdown
 from rendering.models import DriftRow, model_sections
 from tests.unit.analyze.rendering.test_documents import results
@@ -57,6 +57,29 @@ def test_fallbacks_units_outside_and_missing_values_are_said() -> None:
     assert section.name == "ranking:v2 outside the groups"
     assert section.about == "1,200 predictions, 7 of them as a fallback for the group's own model"
     assert section.rows == (DriftRow("age", "1,200", "\N{EN DASH}", "no values", "\N{EN DASH}", "\N{EN DASH}"),)
+
+
+def test_shadows_are_said() -> None:
+    latency = Latency(p50=1.0, p95=2.5, p99=3.0)
+    known: dict[str, Any] = {"model_name": "ranking", "model_version": "v3", "latency_ms": latency}
+    shadow = ShadowResult(compared=1_000, failed=7, same=0.971, mean_difference=0.0123, **known)
+    said = (
+        "Shadow ranking:v3: 1,000 predictions beside these, 97.10% of them the same, mean difference 0.01230, "
+        "latency 2.500 ms at the 95th percentile, 7 not made"
+    )
+    (section,) = model_sections([model(shadows=(shadow,))])
+    assert section.shadows == (said,)
+    document = results().model_copy(update={"models": (model(shadows=(shadow,)),)})
+    assert f"<p>{said}.</p>" in to_html(document)
+    assert said.replace("_", "\\_") in to_markdown(document)
+
+
+def test_a_shadow_that_made_nothing_says_so() -> None:
+    silent = ShadowResult(
+        model_name="ranking", model_version=None, compared=0, failed=4, same=None, mean_difference=None, latency_ms=None
+    )
+    (section,) = model_sections([model(shadows=(silent,))])
+    assert section.shadows == ("Shadow ranking: 0 predictions beside these, 4 not made",)
 
 
 def test_where_no_drift_is_known_it_says_why() -> None:

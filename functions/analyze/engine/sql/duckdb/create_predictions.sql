@@ -1,5 +1,5 @@
 -- Predictions of one experiment, each once. Times are in UTC; features, prediction and probabilities as they were
--- recorded.
+-- recorded; so is what a shadow model made beside them.
 CREATE TEMP TABLE predictions (
     event_id VARCHAR,
     received_at BIGINT,
@@ -11,5 +11,6 @@ CREATE TEMP TABLE predictions (
     latency_ms DOUBLE,
     features JSON,
     prediction JSON,
-    probabilities JSON
+    probabilities JSON,
+    shadow JSON
 )

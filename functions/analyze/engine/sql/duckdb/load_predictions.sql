@@ -10,7 +10,8 @@ SELECT
     TRY_CAST(json_extract_string(metadata, '$.latency_ms') AS DOUBLE),
     json_extract(metadata, '$.features'),
     json_extract(metadata, '$.prediction'),
-    json_extract(metadata, '$.probabilities')
+    json_extract(metadata, '$.probabilities'),
+    CASE WHEN json_type(metadata, '$.shadow') = 'OBJECT' THEN json_extract(metadata, '$.shadow') END
 FROM lines
 WHERE
     event_type = $prediction
