@@ -135,8 +135,8 @@ def count_predictions(
         for name, version in dict.fromkeys((use[1], use[2]) for use in uses)
     }
     shadows: dict[tuple[Any, ...], list[ShadowUse]] = {}
-    for group, name, version, *compared, latency in _ask(connection, "shadow_uses"):
-        shadows.setdefault((group, name, version), []).append(ShadowUse(*compared, latency_ms=_quantiles(latency)))
+    for row in _ask(connection, "shadow_uses"):
+        shadows.setdefault(row[:3], []).append(_shadow(row[3:]))
     return [_use(row, counts[row[1], row[2]], tuple(shadows.get(row[:3], ()))) for row in uses]
 
 
@@ -217,6 +217,19 @@ def _use(row: tuple[Any, ...], counts: _Counts, shadows: tuple[ShadowUse, ...]) 
         last=moment_of(last),
         counts=counts.get(group, {}),
         shadows=shadows,
+    )
+
+
+def _shadow(row: tuple[Any, ...]) -> ShadowUse:
+    name, version, compared, failed, same, difference, latency = row
+    return ShadowUse(
+        model_name=name,
+        model_version=version,
+        compared=compared,
+        failed=failed,
+        same=same,
+        mean_difference=difference,
+        latency_ms=_quantiles(latency),
     )
 
 

@@ -34,15 +34,9 @@ def test_names_the_models_of_groups() -> None:
 
 
 def test_names_shadow_models_too() -> None:
-    shadow = {"shadow_model_name": "m", "shadow_model_version": "v2"}
+    shadow: dict[str, Any] = {"shadow_model_name": "m", "shadow_model_version": "v2"}
     groups = [{"name": name, "weight": 1, "model_name": "m", "model_version": "v1"} | shadow for name in ("a", "b")]
     assert list(models_of(experiment(groups=groups))) == [("m", "v1"), ("m", "v2")] * 2
-
-
-def test_names_shadows() -> None:
-    shadowed: dict[str, Any] = {"model_name": "m", "model_version": "v1", "shadow_model_name": "n", "shadow_model_version": "v2"}
-    groups = [{"name": "a", "weight": 1, **shadowed}, {"name": "b", "weight": 1}]
-    assert list(models_of(experiment(groups=groups))) == [("m", "v1"), ("n", "v2")]
 
 
 @pytest.mark.parametrize(
