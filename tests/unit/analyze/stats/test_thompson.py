@@ -1,6 +1,5 @@
-from math import exp, lgamma, log
+from math import exp, lgamma, log, prod
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,7 +61,7 @@ def test_five_unequal_arms_agree_with_adaptive_integration() -> None:
         others = arms[:index] + arms[index + 1 :]
 
         def density(x: float, arm: Beta = arm, others: list[Beta] = others) -> float:
-            below = np.prod([stats.beta.cdf(x, other.a, other.b) for other in others])
+            below = prod(float(stats.beta.cdf(x, other.a, other.b)) for other in others)
             return float(stats.beta.pdf(x, arm.a, arm.b) * below)
 
         points = sorted(each.a / (each.a + each.b) for each in arms)
