@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from bakeoff_core.errors import ReportNotFound
+from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.objects import ObjectNotFound, ObjectStore
 from rendering.documents import to_html, to_json, to_markdown
 from results import Results
@@ -67,11 +70,33 @@ class Reports:
     def write(self, results: Results) -> Report:
         """Write a report's files, and the same over those of the latest."""
         report = Report(results.experiment, report_id_at(results.computed_at))
+        self._write(results, report.report_id, LATEST)
+        return report
+
+    def keep(self, results: Results) -> None:
+        """Write the files of the latest report only."""
+        self._write(results, LATEST)
+
+    def latest(self, experiment: Experiment) -> Results | None:
+        """Read the last results of an experiment's present configuration.
+
+        Returns:
+            The results, or None where there are none that are still of use: the first ones are to come, units were
+            randomised anew since, other metrics or another plan were asked for, or an older release wrote them.
+        """
+        try:
+            results = Results.model_validate_json(self._objects.get(_key(experiment.name, LATEST, "report.json")))
+        except (ObjectNotFound, ValidationError):
+            return None
+        asked = (experiment.config_version, experiment.metrics, experiment.analysis, list(experiment.shares))
+        answered = (results.window.config_version, results.metrics, results.analysis, list(results.groups))
+        return results if answered == asked else None
+
+    def _write(self, results: Results, *report_ids: str) -> None:
         bodies = {name: file.write(results).encode() for name, file in FILES.items()}
-        for report_id in (report.report_id, LATEST):
+        for report_id in report_ids:
             for name, body in bodies.items():
                 self._objects.put(_key(results.experiment, report_id, name), body, FILES[name].content_type)
-        return report
 
     def list(self, experiment: str) -> list[Report]:
         """List an experiment's reports, newest first."""

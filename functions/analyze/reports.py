@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from fastapi import FastAPI, Path
+from fastapi import FastAPI, Path, Query
 from fastapi.responses import RedirectResponse
 
 from analysis import analyse, look_at
@@ -25,6 +25,16 @@ from reporting import Reports
 from results import Results
 
 Name = Annotated[str, Path(pattern=NAME_PATTERN)]
+
+
+class Statistics(Results):
+    """The last results, and how old they are.
+
+    Attributes:
+        age_seconds: Since they were computed.
+    """
+
+    age_seconds: float
 
 
 def build_app(
@@ -53,8 +63,15 @@ def build_app(
 
     @app.get("/ab_test/experiments/{name}/stats")
     @app.get("/ab_test/experiment/{name}/stats", include_in_schema=False)
-    async def read_statistics(name: Name) -> Results:
-        return results_now(name)
+    async def read_statistics(
+        name: Name, *, refresh: Annotated[bool, Query(description="Compute them now.")] = False
+    ) -> Statistics:
+        results = None if refresh else reports.latest(experiments.get(name))
+        if results is None:
+            results = results_now(name)
+            reports.keep(results)
+        age = max(0.0, (clock() - results.computed_at).total_seconds())
+        return Statistics.model_validate({**dict(results), "age_seconds": age})
 
     @app.post("/ab_test/experiments/{name}/reports", status_code=201)
     async def make_report(name: Name) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def statistics(api: Api) -> dict[tuple[str, str], dict[str, tuple[int, float]]]:
     """Users, conversions and sums; cents are exact where the last bit of a sum depends on the order of the events."""
     found = {}
     for name in (EXPERIMENT, "open_bandit_all", "open_bandit_men"):
-        results = api.get(f"/ab_test/experiments/{name}/stats")
+        results = api.get(f"/ab_test/experiments/{name}/stats?refresh=true")
         for metric in results["metrics"]:
             found[name, metric["name"]] = {
                 group: (n, round(value, 2)) for group, (n, value) in counts(results, metric["name"]).items()

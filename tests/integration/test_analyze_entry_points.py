@@ -83,7 +83,8 @@ def call(world: World) -> Call:
     handler = lambda_handler(app)
 
     def call(method: str, path: str) -> tuple[int, dict[str, str], Any]:
-        answer = handler(http_event(method, path), CONTEXT)
+        path, _, query = path.partition("?")
+        answer = handler(http_event(method, path) | {"rawQueryString": query}, CONTEXT)
         return answer["statusCode"], answer["headers"], json.loads(answer["body"] or "null")
 
     return call
@@ -153,6 +154,49 @@ def test_statistics_are_computed_now(call: Call, spelling: str) -> None:
     assert results["computed_at"] == "2026-03-02T12:00:00Z"
     assert {name: group["n"] for name, group in results["groups"].items()} == {"control": 2, "treatment": 1}
     assert results["comparisons"]["treatment"]["click_rate"]["method"] == "Fisher exact; Newcombe interval"
+
+
+def test_statistics_are_the_last_ones_until_they_are_computed_again(world: World, call: Call) -> None:
+    path = "/ab_test/experiments/checkout_button/stats"
+    first = call("GET", path)[2]
+    assert first["age_seconds"] == 0
+    world.record(event(6, "b", "click"), key="events/dt=2026-03-01/hour=12/s-3-4.ndjson.gz")
+    world.clock.advance(90)
+    aged = call("GET", path)[2]
+    assert aged == first | {"age_seconds": 90}
+    again = call("GET", f"{path}?refresh=true")[2]
+    assert (again["age_seconds"], again["computed_at"]) == (0, "2026-03-02T12:01:30Z")
+    assert again["groups"]["control"]["metrics"]["click_rate"]["conversions"] == 2
+    world.clock.advance(1)
+    assert call("GET", path)[2] == again | {"age_seconds": 1}
+    assert world.reports.list("checkout_button") == []
+
+
+def test_statistics_are_those_of_the_latest_report(world: World, call: Call) -> None:
+    call("POST", "/ab_test/experiments/checkout_button/reports")
+    world.events.put("events/dt=2026-03-01/hour=13/s-3-4.ndjson.gz", b"never read", "application/gzip")
+    results = call("GET", "/ab_test/experiments/checkout_button/stats")[2]
+    del results["age_seconds"]
+    assert results == json.loads(world.files.get("reports/checkout_button/latest/report.json"))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"config_version": 2}, {"metrics": ["click_rate"]}, {"analysis": {"confidence_level": 0.9}}]
+)
+def test_statistics_of_another_configuration_are_computed_again(
+    world: World, call: Call, changes: dict[str, Any]
+) -> None:
+    path = "/ab_test/experiments/checkout_button/stats"
+    call("GET", path)
+    world.clock.advance(60)
+    stored = world.experiments.get("checkout_button")
+    world.experiments.put(experiment(**changes).model_copy(update={"version": stored.version}), AUDIT)
+    assert call("GET", path)[2]["age_seconds"] == 0
+
+
+def test_results_of_an_older_release_are_computed_again(world: World, call: Call) -> None:
+    world.files.put("reports/checkout_button/latest/report.json", b'{"experiment": "checkout_button"}', "x")
+    assert call("GET", "/ab_test/experiments/checkout_button/stats")[2]["age_seconds"] == 0
 
 
 def test_a_report_is_made_listed_and_downloaded(call: Call) -> None:
