@@ -1,4 +1,4 @@
-.PHONY: setup setup-dev demo serve test test-slow test-frameworks lint format clean
+.PHONY: setup setup-dev demo serve test test-slow test-frameworks test-oracles coverage lint format clean
 
 # The newest supported Python that runs; a pyenv shim may be on PATH and still refuse to.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
@@ -34,6 +34,16 @@ test-slow: setup-dev
 test-frameworks: setup-dev
 	$(BIN)/python -m scripts.test_frameworks $(FRAMEWORKS)
 
+# The statistics beside those of other packages, in an environment of their own: tea-tasting 2 needs Python 3.12,
+# and gbstats asks for an older numpy than it needs.
+test-oracles: .venv-oracles/installed
+	.venv-oracles/bin/python -m pytest tests/oracles
+
+# The statistics are covered to the last line.
+coverage: setup-dev
+	$(BIN)/python -m pytest tests/unit/analyze/stats -q --cov=functions/analyze/stats --cov-fail-under=100 \
+		--cov-report=term-missing:skip-covered
+
 lint: setup-dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -56,6 +66,13 @@ clean:
 .venv/installed-dev: .venv/installed
 	$(PIP) install --editable '.[local,sklearn]' --group dev
 	$(PIP) install --no-deps $(PUBLIC_MODELS)
+	@touch $@
+
+.venv-oracles/installed: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-oracles
+	.venv-oracles/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
+	.venv-oracles/bin/python -m pip --disable-pip-version-check --quiet install --group oracles
+	.venv-oracles/bin/python -m pip --disable-pip-version-check --quiet install --no-deps 'gbstats>=0.8,<0.9'
 	@touch $@
 
 -include scripts/build.mk

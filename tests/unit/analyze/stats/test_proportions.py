@@ -165,3 +165,9 @@ def test_chi_square_is_undefined_without_variation() -> None:
 
 def test_merging() -> None:
     assert Proportion(1, 3).merge(Proportion(2, 5)) == Proportion(3, 8)
+
+
+@pytest.mark.parametrize(("successes", "n"), [(-1, 5), (6, 5)])
+def test_counts_that_no_group_can_have_are_refused(successes: int, n: int) -> None:
+    with pytest.raises(ValueError, match=f"successes must be from 0 to n, got {successes} of {n}"):
+        Proportion(successes, n)
