@@ -28,7 +28,7 @@ STORMS = {
     "calm": Weather(),
     "kinesis refuses 30 %": Weather(refused=0.3),
     "kinesis takes records and never answers": Weather(refused=0.1, unanswered=0.1),
-    "writes fail": Weather(failing=0.3),
+    "writes fail": Weather(failing=0.15),
     "delivery crashes before a side effect": Weather(crash_before=0.15),
     "delivery crashes after a side effect": Weather(crash_after=0.15),
     "batches are repeated, split and reordered": Weather(repeated=0.4, split=0.5, reordered=0.5),
@@ -110,7 +110,7 @@ def test_every_accepted_event_counts_exactly_once(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", STORMS)
+@pytest.mark.parametrize("name", [name for name in STORMS if name != "calm"])
 def test_every_one_of_many_accepted_events_counts_exactly_once(name: str) -> None:
     weather_through(name, 200_000, seed=7)
 
