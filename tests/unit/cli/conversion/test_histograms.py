@@ -28,6 +28,8 @@ def test_every_number_is_counted_once(values: list[float]) -> None:
 def test_texts_and_booleans_are_counted_by_value_the_rare_ones_together() -> None:
     assert distribution(["b", "a", "b"]) == Frequencies(texts=("b", "a"), counts=(2, 1, 0))
     assert distribution([True, False, True]) == Frequencies(texts=("true", "false"), counts=(2, 1, 0))
+    assert distribution(["b"] * 200 + ["rare"]) == Frequencies(texts=("b",), counts=(200, 1))
+    assert distribution(["long" * 50, "b"]) == Frequencies(texts=("b",), counts=(1, 1))
     many = distribution([str(number) for number in range(30)])
     assert (len(many.counts), many.counts[-1]) == (21, 10)
 
@@ -46,6 +48,18 @@ def test_of_several_classes_the_highest_probability_counts(probabilities: list[l
     sample = read_sample([{"x": 1}, {"x": 1}])
     described = training_sample(sample, [Prediction(1, each) for each in probabilities])
     assert described.scores["probability"] == Histogram(cuts=(cut,), counts=(1, 1))
+
+
+def test_of_a_wide_sample_the_first_columns_are_described() -> None:
+    sample = read_sample([{f"x{number}": 1.5 for number in range(600)}])
+    assert list(training_sample(sample, [Prediction(1, None)]).features) == [f"x{number}" for number in range(500)]
+
+
+def test_cuts_have_few_digits_and_still_count_every_number() -> None:
+    counted = distribution([number / 7 for number in range(100)])
+    assert isinstance(counted, Histogram)
+    assert counted.cuts[0] == 1.42857
+    assert sum(counted.counts) == 100
 
 
 def test_predictions_of_several_values_have_no_score() -> None:
