@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from bakeoff.main import app
 from stats.means import Moments, welch
 from stats.paired import PairedMoments
+from tests.conftest import PROJECT_ROOT
+from tests.support import experiment
 
 COOKIE_CATS = ["--unit", "userid", "--group", "version", "--control", "gate_30"]
 OWN = ["--unit", "user", "--group", "variant", "--control", "old"]
@@ -224,3 +226,10 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, name: str, body: bytes | Non
     result = run(str(tmp_path / name), *OWN, "--metric", "spent:mean")
     assert result.exit_code == 1
     assert message in result.stderr
+
+
+def test_the_documented_metrics_are_metrics() -> None:
+    text = (PROJECT_ROOT / "docs" / "analysis.md").read_text()
+    block = text[text.index('"metrics": [') :].split("\n```", 1)[0]
+    metrics = experiment(**json.loads(f"{{{block}}}")).metrics
+    assert [metric.kind for metric in metrics] == ["conversion", "mean", "count", "ratio", "quantile", "retention"]
