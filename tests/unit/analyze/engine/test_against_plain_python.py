@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import Phase, given, settings
 
 from bakeoff_core.events.model import Event
+from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.lake.files import EventFiles
 from bakeoff_core.stores.objects import InMemoryObjectStore
 from engine.duckdb_engine import DuckDBEngine
@@ -20,19 +21,34 @@ from tests.unit.analyze.engine.plain_python import assert_same, summarise
 _PHASES = (Phase.explicit, Phase.generate)
 
 
-def by_engine(arrivals: list[Event]) -> Summary:
+# The same metrics with one first whose hours end, so that the days are its own.
+WINDOWED = EXPERIMENT.model_copy(
+    update={"metrics": tuple(sorted(EXPERIMENT.metrics, key=lambda metric: metric.name != "capped"))}
+)
+_WINDOWED_PRIMARY = Experiment.model_validate(
+    WINDOWED.model_dump() | {"metrics": [metric.model_dump() | {"role": "secondary"} for metric in WINDOWED.metrics]}
+)
+
+
+def by_engine(arrivals: list[Event], asked: Experiment = EXPERIMENT) -> Summary:
     store = InMemoryObjectStore()
     for half, lines in enumerate((arrivals[::2], arrivals[1::2])):
         body = gzip.compress(b"".join(event.to_line() + b"\n" for event in lines))
         store.put(f"events/dt=2026-03-01/hour=13/s-{half}.ndjson.gz", body, "application/gzip")
     with tempfile.TemporaryDirectory() as folder:
-        return DuckDBEngine(EventFiles(store, Path(folder))).summarise(EXPERIMENT, AS_OF)
+        return DuckDBEngine(EventFiles(store, Path(folder))).summarise(asked, AS_OF)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, phases=_PHASES)
 @given(event_lists())
 def test_the_engine_counts_as_the_rules_say(arrivals: list[Event]) -> None:
     assert_same(by_engine(arrivals), summarise(EXPERIMENT, arrivals, AS_OF))
+
+
+@settings(max_examples=15, deadline=None, derandomize=True, phases=_PHASES)
+@given(event_lists())
+def test_days_are_those_of_the_units_whose_hours_are_over(arrivals: list[Event]) -> None:
+    assert_same(by_engine(arrivals, _WINDOWED_PRIMARY), summarise(_WINDOWED_PRIMARY, arrivals, AS_OF))
 
 
 def test_of_many_values_of_a_segment_the_largest_keep_their_names() -> None:

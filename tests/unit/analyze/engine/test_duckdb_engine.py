@@ -324,3 +324,24 @@ def test_events_from_the_moment_of_the_look_on_do_not_count(store: InMemoryObjec
     look = datetime.fromisoformat(lines[1]["timestamp"])
     assert clicks(engine.summarise(experiment(), look)) == (0, 1)
     assert clicks(engine.summarise(experiment(), look + timedelta(microseconds=1))) == (1, 2)
+
+
+def test_nothing_cancels_in_large_values(summarise: Summarise) -> None:
+    lines = [
+        line
+        for number in range(300)
+        for line in (
+            exposure(f"u{number}", "control"),
+            event(f"u{number}", "revenue", event_value=1e9 + number % 3),
+            exposure(f"o{number}", "treatment"),
+            event(f"o{number}", "revenue", event_value=1e12 if number == 0 else 1.0),
+        )
+    ]
+    summary = summarise(*lines)
+    values = Moments.of(1e9 + number % 3 for number in range(300))
+    assert revenue(summary).total == values.total
+    # A running mean near 1e9 holds seven digits of a spread of 1; sums of squares would hold none.
+    assert revenue(summary).m2 == pytest.approx(values.m2, rel=1e-6)
+    outlier = Moments.of([1e12, *[1.0] * 299])
+    assert revenue(summary, "treatment").total == outlier.total
+    assert revenue(summary, "treatment").m2 == pytest.approx(outlier.m2, rel=1e-12)
