@@ -2,15 +2,11 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import boto3
 from hypothesis import strategies as st
 
 from bakeoff_core.experiments.model import Experiment
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
 
 unicode_text: st.SearchStrategy[str] = st.text(st.characters(codec="utf-8"), min_size=1)
 
@@ -91,16 +87,3 @@ class LambdaContextFake:
     def get_remaining_time_in_millis(self) -> int:
         """Tell the time left."""
         return 10_000
-
-
-def create_table(name: str, hash_key: str, range_key: str | None = None) -> None:
-    """Make a DynamoDB table with keys of text, wherever the SDK's default client reaches."""
-    schema: list[KeySchemaElementTypeDef] = [{"AttributeName": hash_key, "KeyType": "HASH"}]
-    if range_key is not None:
-        schema.append({"AttributeName": range_key, "KeyType": "RANGE"})
-    boto3.client("dynamodb").create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key["AttributeName"], "AttributeType": "S"} for key in schema],
-        KeySchema=schema,
-    )

@@ -6,10 +6,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from tests.aws import serialise_moto
+
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    serialise_moto(monkeypatch)
     with mock_aws():
         yield
 

@@ -17,7 +17,8 @@ from bakeoff_core.stores.assignments import (
     KeptAssignment,
 )
 from bakeoff_core.stores.aws import table
-from tests.support import NOON, create_table, unicode_text
+from tests.aws import create_table
+from tests.support import NOON, unicode_text
 
 DAY = timedelta(days=1)
 KEY = AssignmentKey("checkout_button", 1, "user-1")

@@ -19,7 +19,8 @@ from bakeoff_core.stores.arms import DynamoArmStore
 from bakeoff_core.stores.assignments import DynamoAssignmentStore
 from bakeoff_core.stores.aws import impatient_table
 from bakeoff_core.stores.experiments import Audit, CachedExperiments, DynamoExperimentStore
-from tests.support import NOON, SettableClock, create_table, experiment
+from tests.aws import create_table, serialise_moto
+from tests.support import NOON, SettableClock, experiment
 
 ALGORITHMS = ("random", "weighted", "bandit")
 
@@ -59,6 +60,7 @@ class House:
 @pytest.fixture
 def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    serialise_moto(monkeypatch)
     with mock_aws():
         yield House()
 

@@ -15,7 +15,8 @@ from bakeoff_core.assignment.drawing import Draw
 from bakeoff_core.stores.arms import ArmsKey, DynamoArmStore
 from bakeoff_core.stores.assignments import DynamoAssignmentStore
 from bakeoff_core.stores.aws import table
-from tests.support import NOON, SettableClock, create_table, experiment
+from tests.aws import create_table, serialise_moto
+from tests.support import NOON, SettableClock, experiment
 
 CALLERS = 50
 GROUPS = [{"name": name, "weight": weight} for name, weight in (("a", 5), ("b", 3), ("c", 2))]
@@ -24,6 +25,7 @@ GROUPS = [{"name": name, "weight": weight} for name, weight in (("a", 5), ("b", 
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    serialise_moto(monkeypatch)
     with mock_aws():
         create_table("assignments", "key")
         create_table("arms", "name", "item")

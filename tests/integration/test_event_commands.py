@@ -21,7 +21,8 @@ from bakeoff_core.stores.assignments import AssignmentKey, DynamoAssignmentStore
 from bakeoff_core.stores.aws import client, table
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.streams import KinesisEventStream
-from tests.support import NOON, create_table
+from tests.aws import create_table
+from tests.support import NOON
 
 
 def event(number: int, user: str = "me", **changes: Any) -> Event:

@@ -16,9 +16,9 @@ from bakeoff_core.lake.compaction import Compactor
 from bakeoff_core.stores.aws import client, table
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.tallies import DynamoTallyStore
+from tests.aws import create_table
 from tests.integration.test_event_storms import assert_counts, settled, summary_of
 from tests.storms import KEY, Crash, Weather, ids_in_files, storm
-from tests.support import create_table
 
 STORM = Weather(refused=0.3, unanswered=0.1, failing=0.1, crash_before=0.05, crash_after=0.05, repeated=0.3, split=0.4)
 
@@ -75,7 +75,7 @@ class MotoShards:
         refused = [self._random.random() < STORM.refused for _ in Records]
         taken = [record for record, no in zip(Records, refused, strict=True) if not no]
         if taken:
-            self._real.put_records(StreamName=StreamName, Records=taken)
+            self._real.put_records(StreamName=StreamName, Records=taken)  # type: ignore[arg-type]  # as they came
         if self._random.random() < STORM.unanswered:
             raise ReadTimeoutError(endpoint_url="kinesis")
         return {"Records": [{"ErrorCode": "ProvisionedThroughputExceededException"} if no else {} for no in refused]}
