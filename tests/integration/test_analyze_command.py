@@ -151,6 +151,16 @@ def test_a_unit_in_two_groups_is_left_out_and_rows_without_names_are_counted(tmp
     assert (document["table"]["without_unit"], document["table"]["without_group"]) == (1, 1)
 
 
+def test_none_is_a_name_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "units.csv"
+    path.write_text("user,variant,spent\na,none,1\nb,none,null\nc,None,3\nd,NA,4\n")
+    document = analyzed(
+        str(path), "--unit", "user", "--group", "variant", "--control", "none", "--metric", "spent:mean"
+    )
+    assert {name: group["n"] for name, group in document["groups"].items()} == {"none": 2, "None": 1}
+    assert document["groups"]["none"]["metrics"]["spent"]["n"] == 1
+
+
 @pytest.mark.parametrize("ending", ["csv.gz", "parquet"])
 def test_other_files_come_to_the_same(own: str, tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"own data.{ending}"

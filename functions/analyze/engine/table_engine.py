@@ -17,7 +17,7 @@ from engine.relations import Relation, relations
 from engine.statements import DAILY, DAYS_OVER, SINCE_EXPOSURE, STAGES_TO_STATISTICS, WAITING, Query, sql
 from engine.summary import DataQuality, GroupSummary, Summary
 
-_MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "none")
+_MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 _MOST_GROUPS = 50
 _NOT_IN_TABLES = frozenset({DAILY, WAITING, DAYS_OVER, SINCE_EXPOSURE})
 # Names of groups follow the same rule everywhere; a blank, say, becomes an underscore.
