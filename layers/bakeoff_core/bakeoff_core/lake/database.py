@@ -57,6 +57,7 @@ def database(*, memory_limit_mb: int, threads: int) -> Iterator[duckdb.DuckDBPyC
         # Tables in a file leave the memory to the work on them.
         with duckdb.connect(f"{folder}/events.duckdb", config=config) as connection:
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")
             define_tie_break(connection)
             yield connection
 
