@@ -419,19 +419,20 @@ def _look_times(experiment: Experiment) -> list[datetime]:
 def _looks(experiment: Experiment, summary: Summary, now: datetime) -> Looks:
     """The looks taken so far: their information is the users who had come, their spending goes by the calendar.
 
-    Users within a day (UTC) are taken to have come evenly. A look before which nobody new came is none.
+    Users within a day (UTC) are taken to have come evenly. A look before anybody came is none, and of looks
+    between which nobody came, so that they saw the same, only the last one is.
     """
     planned = _look_times(experiment)
-    taken = [(number, _users_before(summary, moment)) for number, moment in enumerate(planned, 1) if moment <= now]
-    fractions: list[float] = []
-    times: list[float] = []
-    for number, users in taken:
-        elapsed = number / len(planned)
-        if users > 0 and (not fractions or users / taken[-1][1] * taken[-1][0] / len(planned) > fractions[-1]):
-            # Only how the looks' information compares matters, not what the whole will be.
-            fractions.append(users / taken[-1][1] * taken[-1][0] / len(planned))
-            times.append(elapsed)
-    return Looks(tuple(fractions), tuple(times))
+    taken: dict[float, int] = {}  # by the users they saw
+    for number, moment in enumerate(planned, 1):
+        if moment <= now and (users := _users_before(summary, moment)) > 0:
+            taken[users] = number
+    # Only how the looks' information compares matters to the boundaries, not what the whole will be.
+    whole = max(taken, default=1.0) * len(planned) / max(taken.values(), default=1)
+    return Looks(
+        fractions=tuple(users / whole for users in taken),
+        times=tuple(number / len(planned) for number in taken.values()),
+    )
 
 
 def _users_before(summary: Summary, moment: datetime) -> float:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bakeoff_core.experiments.metrics import Metric
+from bakeoff_core.experiments.metrics import Amount, Metric
+from decision import interval_on, p_value_on
 from rendering.charts import Chart, Row, interval_chart
 from rendering.formatting import (
     MISSING,
@@ -14,12 +15,11 @@ from rendering.formatting import (
     optional,
     p_value,
     percent,
-    points,
-    signed_number,
     signed_percent,
 )
 from rendering.models import ModelSection, model_sections
-from results import Comparison, GroupResult, Interval, Results
+from rendering.tables import Table, further_tables, metric_tables, write_difference, write_value
+from results import Comparison, GroupResult, Results, StillNeeded
 from stats.sample_ratio import ALARM_BELOW
 
 _HEADLINES = {
@@ -32,6 +32,28 @@ _HEADLINES = {
 _BASES = {
     "always_valid": "always-valid: holds however often the results are looked at",
     "planned_horizon": "planned horizon: holds for one look at the planned end",
+    "group_sequential": "group-sequential: holds at the planned looks together",
+}
+_KINDS = {
+    "always_valid": "always-valid {level} intervals",
+    "planned_horizon": "{level} intervals",
+    "group_sequential": "repeated {level} intervals",
+}
+_AMOUNTS = {
+    "conversion": "Converted",
+    "retention": "Came back",
+    "mean": "Sum",
+    "count": "Events",
+    "ratio": "Numerator",
+    "quantile": "Sum",
+}
+_VALUES = {
+    "conversion": "Rate",
+    "retention": "Rate",
+    "mean": "Mean per user",
+    "count": "Mean per user",
+    "ratio": "Ratio",
+    "quantile": "Quantile",
 }
 _QUALITY = {
     "duplicate_events": "Repeated arrivals of an event, counted once",
@@ -92,6 +114,7 @@ class Section:
     groups: tuple[GroupRow, ...]
     effects: tuple[EffectRow, ...]
     charts: tuple[Chart, ...]
+    tables: tuple[Table, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +134,8 @@ class Page:
     quality: tuple[Fact, ...]
     unreadable_objects: tuple[str, ...]
     methods: tuple[Fact, ...]
+    tables: tuple[Table, ...]
+    level: str
 
 
 def page_of(results: Results) -> Page:
@@ -129,6 +154,8 @@ def page_of(results: Results) -> Page:
         quality=tuple(_quality(results)),
         unreadable_objects=results.data_quality.unreadable_objects,
         methods=tuple(_methods(results)),
+        tables=further_tables(results),
+        level=_level(results),
     )
 
 
@@ -143,8 +170,27 @@ def _summary(results: Results) -> list[Fact]:
         comparison = results.comparisons[decision.group][decision.metric]
         metric = next(metric for metric in results.metrics if metric.name == decision.metric)
         facts.append(Fact("How much", _how_much(decision.group, metric, comparison)))
-        facts.append(Fact("How sure", _how_sure(results, comparison, _write_difference(metric))))
+        facts.append(Fact("How sure", _how_sure(results, comparison, write_difference(metric))))
+    if decision.still_needed is not None:
+        facts.append(Fact("Still needed", _still_needed(results, decision.still_needed)))
     return facts
+
+
+def _still_needed(results: Results, needed: StillNeeded) -> str:
+    if needed.users is None or needed.more_users is None or needed.effect is None:
+        return f"cannot be told: {needed.reason}."
+    metric = results.primary_metric
+    effect = number(needed.effect) if metric is None else write_difference(metric)(needed.effect)
+    power = percent(results.analysis.power).replace(".00", "")
+    days = f"about {count(needed.days)} days at the present rate" if needed.days is not None else needed.reason
+    return (
+        f"to find a difference of {effect} with {power} power takes {count(needed.users)} users in all: "
+        f"{count(needed.more_users)} more, {days}."
+    )
+
+
+def _level(results: Results) -> str:
+    return f"{100 * results.analysis.confidence_level:g}%"
 
 
 def _tested(results: Results) -> str:
@@ -157,37 +203,37 @@ def _tested(results: Results) -> str:
 def _how_much(group: str, metric: Metric, comparison: Comparison) -> str:
     if comparison.difference is None:
         return f"{metric.name} cannot be compared: {comparison.reason}."
-    write = _write_value(metric)
+    write = write_value(metric)
     relative = (
         "" if comparison.relative_difference is None else f", or {signed_percent(comparison.relative_difference)}"
     )
     return (
         f"{metric.name} is {optional(comparison.treatment, write)} in {group} and "
         f"{optional(comparison.control, write)} in the control: "
-        f"{_write_difference(metric)(comparison.difference)}{relative}."
+        f"{write_difference(metric)(comparison.difference)}{relative}."
     )
 
 
 def _how_sure(results: Results, comparison: Comparison, write: Callable[[float], str]) -> str:
-    basis, always = results.decision.basis, comparison.always_valid
-    p = comparison.adjusted_p_value
-    if basis == "always_valid":
-        p = None if always is None else always.adjusted_p_value
-    bounds = _deciding_interval(results, comparison)
+    basis = results.decision.basis
+    p = p_value_on(comparison, basis)
+    bounds = interval_on(comparison, basis)
     adjusted = "" if comparison.adjustment == "none" else f", {comparison.adjustment}-adjusted"
-    return f"95% interval {interval(bounds, write)}; p {optional(p, p_value)}{adjusted} ({_BASES[basis]})."
+    return (
+        f"{_level(results)} interval {interval(bounds, write)}; p {optional(p, p_value)}{adjusted} ({_BASES[basis]})."
+    )
 
 
 def _section(results: Results, metric: Metric) -> Section:
-    conversion = metric.kind == "conversion"
     return Section(
         name=metric.name,
         about=f"{metric.role} metric, {_meaning(metric)}; it should {metric.direction}",
-        amount_label="Converted" if conversion else "Sum",
-        value_label="Rate" if conversion else "Mean per user",
+        amount_label=_AMOUNTS[metric.kind],
+        value_label=_VALUES[metric.kind],
         groups=tuple(_group_row(name, group, metric) for name, group in results.groups.items()),
         effects=tuple(_effect_row(name, each[metric.name], metric) for name, each in results.comparisons.items()),
         charts=tuple(chart for chart in (_value_chart(results, metric), _effect_chart(results, metric)) if chart),
+        tables=metric_tables(results, metric),
     )
 
 
@@ -196,25 +242,43 @@ def _named_control(name: str) -> str:
 
 
 def _meaning(metric: Metric) -> str:
-    if metric.kind == "conversion":
-        return f"the share of users with a {metric.event_type} event"
-    what = f"{metric.field} of their events" if metric.field else "the value of their events"
-    return f"per user the sum of {what}" + (f" of type {metric.event_type}" if metric.event_type else "")
+    within = "" if metric.window_hours is None else f" within {metric.window_hours:g} hours of first exposure"
+    match metric.kind:
+        case "conversion":
+            return f"the share of users with a {metric.event_type} event{within}"
+        case "retention":
+            start, end = metric.hours
+            what = f"a {metric.event_type} event" if metric.event_type else "any event"
+            return f"the share of users with {what} from {start:g} to {end:g} hours after first exposure"
+        case "ratio":
+            over = _amount(metric.denominator) if metric.denominator else ""
+            return f"{_amount(metric.amount)} over {over}, of all users together{within}"
+        case "quantile":
+            return f"the {100 * (metric.quantile or 0):g}% quantile over users of {_amount(metric.amount)}{within}"
+        case _:
+            return f"per user {_amount(metric.amount)}{within}"
+
+
+def _amount(amount: Amount) -> str:
+    of_type = f" of type {amount.event_type}" if amount.event_type else ""
+    if amount.aggregate != "sum":
+        return f"the number of their events{of_type}"
+    return f"the sum of {f'{amount.field} of their events' if amount.field else 'the value of their events'}{of_type}"
 
 
 def _group_row(name: str, group: GroupResult, metric: Metric) -> GroupRow:
     value = group.metrics[metric.name]
     return GroupRow(
         name=_named_control(name) if group.control else name,
-        users=count(group.n),
+        users=count(value.n) + (f" (+ {count(value.waiting)} waiting)" if value.waiting else ""),
         amount=optional(value.amount, count if metric.is_share else number),
-        value=optional(value.estimate, _write_value(metric)),
-        interval=interval(value.interval, _write_value(metric)),
+        value=optional(value.estimate, write_value(metric)),
+        interval=interval(value.interval, write_value(metric)),
     )
 
 
 def _effect_row(name: str, comparison: Comparison, metric: Metric) -> EffectRow:
-    write, always = _write_difference(metric), comparison.always_valid
+    write, always = write_difference(metric), comparison.always_valid
     effect = comparison.effect_size
     return EffectRow(
         name=name,
@@ -232,7 +296,7 @@ def _effect_row(name: str, comparison: Comparison, metric: Metric) -> EffectRow:
 
 
 def _value_chart(results: Results, metric: Metric) -> Chart | None:
-    write = _write_value(metric)
+    write = write_value(metric)
     rows = []
     for name, group in results.groups.items():
         value = group.metrics[metric.name]
@@ -240,27 +304,21 @@ def _value_chart(results: Results, metric: Metric) -> Chart | None:
         if estimate is not None and value.interval is not None:
             text = f"{write(estimate)} ({interval(value.interval, write)})"
             rows.append(Row(name, estimate, value.interval, text, muted=group.control))
-    return interval_chart(f"{metric.name} by group, 95% intervals", rows, write)
+    return interval_chart(f"{metric.name} by group, {_level(results)} intervals", rows, write)
 
 
 def _effect_chart(results: Results, metric: Metric) -> Chart | None:
     """The differences with the intervals that the decision rests on."""
-    write = _write_difference(metric)
+    write = write_difference(metric)
     rows = []
     for name, comparisons in results.comparisons.items():
         comparison = comparisons[metric.name]
-        bounds = _deciding_interval(results, comparison)
+        bounds = interval_on(comparison, results.decision.basis)
         if comparison.difference is not None and bounds is not None:
             text = f"{write(comparison.difference)} ({interval(bounds, write)})"
             rows.append(Row(name, comparison.difference, bounds, text))
-    kind = "always-valid 95% intervals" if results.decision.basis == "always_valid" else "95% intervals"
+    kind = _KINDS[results.decision.basis].format(level=_level(results))
     return interval_chart(f"{metric.name}: difference from {results.control}, {kind}", rows, write, about_zero=True)
-
-
-def _deciding_interval(results: Results, comparison: Comparison) -> Interval | None:
-    if results.decision.basis == "planned_horizon":
-        return comparison.interval
-    return None if comparison.always_valid is None else comparison.always_valid.interval
 
 
 def _quality(results: Results) -> list[Fact]:
@@ -314,14 +372,6 @@ def _named_methods(results: Results, metric: Metric) -> str:
             "p-values not adjusted" if comparison.adjustment == "none" else f"{comparison.adjustment} over the family"
         ] = None
     return "; ".join(names)
-
-
-def _write_value(metric: Metric) -> Callable[[float], str]:
-    return percent if metric.is_share else number
-
-
-def _write_difference(metric: Metric) -> Callable[[float], str]:
-    return points if metric.is_share else signed_number
 
 
 def _moment(moment: datetime) -> str:
