@@ -1,0 +1,75 @@
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from moto.dynamodb.models import DynamoDBBackend
+
+from bakeoff.standin.moto_repairs import copy_what_a_transaction_changes
+
+
+@pytest.fixture
+def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    # Registered for restoring before the repair replaces it.
+    monkeypatch.setattr(DynamoDBBackend, "transact_write_items", DynamoDBBackend.transact_write_items)
+    copy_what_a_transaction_changes()
+    with mock_aws():
+        client: Any = boto3.client("dynamodb")
+        for name, keys in (("ids", {"id": "HASH"}), ("arms", {"name": "HASH", "item": "RANGE"})):
+            client.create_table(
+                TableName=name,
+                BillingMode="PAY_PER_REQUEST",
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+                KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
+            )
+        yield client
+
+
+def put(identifier: str) -> dict[str, Any]:
+    return {
+        "Put": {
+            "TableName": "ids",
+            "Item": {"id": {"S": identifier}},
+            "ConditionExpression": "attribute_not_exists(id)",
+        }
+    }
+
+
+def add(arm: str) -> dict[str, Any]:
+    return {
+        "Update": {
+            "TableName": "arms",
+            "Key": {"name": {"S": "e"}, "item": {"S": arm}},
+            "UpdateExpression": "ADD n :one",
+            "ExpressionAttributeValues": {":one": {"N": "1"}},
+        }
+    }
+
+
+def remove(arm: str) -> dict[str, Any]:
+    return {"Delete": {"TableName": "arms", "Key": {"name": {"S": "e"}, "item": {"S": arm}}}}
+
+
+def contents(client: Any) -> tuple[set[str], dict[str, str]]:
+    ids = {item["id"]["S"] for item in client.scan(TableName="ids")["Items"]}
+    return ids, {item["item"]["S"]: item["n"]["N"] for item in client.scan(TableName="arms")["Items"]}
+
+
+def test_a_transaction_writes_all_that_it_holds(dynamodb: Any) -> None:
+    dynamodb.transact_write_items(TransactItems=[put("1"), put("2"), add("a")])
+    dynamodb.transact_write_items(TransactItems=[put("3"), add("a"), add("b")])
+    assert contents(dynamodb) == ({"1", "2", "3"}, {"a": "2", "b": "1"})
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_transaction_that_fails_leaves_no_trace(dynamodb: Any, order: int) -> None:
+    dynamodb.transact_write_items(TransactItems=[put("1"), add("a"), add("b")])
+    before = contents(dynamodb)
+    failing = [put("2"), add("a"), add("c"), remove("b"), put("1")][::order]
+    with pytest.raises(ClientError) as caught:
+        dynamodb.transact_write_items(TransactItems=failing)
+    reasons = [reason["Code"] for reason in caught.value.response["CancellationReasons"]]
+    assert reasons == ["None", "None", "None", "None", "ConditionalCheckFailed"][::order]
+    assert contents(dynamodb) == before
