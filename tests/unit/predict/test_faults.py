@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from threading import Event
 from typing import Any
@@ -188,18 +189,20 @@ def test_model_that_hangs(requests: Any) -> None:
 
 
 def test_model_that_hangs_past_lambdas_deadline(requests: Any) -> None:
-    house, asked = requests()
+    house, asked = requests(timeout_seconds=60)
 
     class Hurried(LambdaContextFake):
         def get_remaining_time_in_millis(self) -> int:
             return 1_200
 
     endless(house)
+    started = time.perf_counter()
     assert asked.predict("endless", [1], Hurried()) == (
         503,
         "model endless:v1 is unavailable: it did not answer in time",
     )
     assert asked.errors == [("endless:v1", "ModelTimedOut")]
+    assert time.perf_counter() - started < 10
     assert asked.post("/models/load", {"model_name": "endless", "model_version": "v1"}, Hurried())[0] == 503
     assert is_idle(house)
 

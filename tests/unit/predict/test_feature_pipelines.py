@@ -145,4 +145,6 @@ def test_feature_usage_is_written_once_an_interval(
     assert counted[("low", "wrong_type")] == 1
     assert counted[("high", "missing")] == 2
     assert counted[("a", "given")] == 2
+    house.server.predict("sum", "v1", {"low": 1}, "data")
+    assert "feature_usage_total" not in capsys.readouterr().out
     assert all('"model_name":"sum"' in line and '"version":"v1"' in line for line in lines)
