@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.events.model import Event
+from bakeoff_core.settings import Settings
 from bakeoff_core.stores.arms import ArmsKey
 from bakeoff_core.stores.objects import InMemoryObjectStore
-from bakeoff_core.stores.tallies import InMemoryTallyStore, Tally
+from bakeoff_core.stores.tallies import DynamoTallyStore, InMemoryTallyStore, Tally
+from deliver import _build_deliverer
 from deliver import deliver as deliver_event
 from delivery import Deliverer, Record
 from failed_batches import FailedBatches
@@ -305,3 +307,14 @@ def test_an_event_that_speaks_of_batches_is_an_event() -> None:
     speaking = Event.from_line(line(1)).model_copy(update={"metadata": {"KinesisBatchInfo": {}}})
     assert deliver({"Records": [sqs_record("m1", speaking.to_line())]}, objects) == {"batchItemFailures": []}
     assert len(objects.list("events/")) == 1
+
+
+def test_settings_decide_on_the_future_and_on_how_long_ids_are_remembered() -> None:
+    settings = Settings(
+        event_bucket="b", arms_table="a", tallied_events_table="t", event_retention_days=30, max_future_seconds=60
+    )
+    deliverer = _build_deliverer(settings)
+    assert deliverer._max_future == timedelta(minutes=1)
+    assert isinstance(deliverer._tallies, DynamoTallyStore)
+    assert deliverer._tallies._remember == timedelta(days=30)
+    assert (deliverer._tallies._arms.name, deliverer._tallies._ids.name) == ("a", "t")
