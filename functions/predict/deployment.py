@@ -47,6 +47,7 @@ def deployed_server(
         settings.model_cache_bytes,
         settings.memory_mb,
         registry,
+        probe_seconds=settings.prediction_timeout_seconds,
     )
     breaker = CircuitBreaker(
         settings.circuit_failure_threshold,

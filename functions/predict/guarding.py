@@ -53,18 +53,17 @@ class Guard:
             attempt.succeeded = not has_failed(result)
             return result
 
-    def prove(self, model_key: str, job: Callable[[], None], cancel: Callable[[], None]) -> None:
+    def prove(self, model_key: str, job: Callable[[], None]) -> None:
         """Bring a model into service, in all the time that the request has; its circuit closes.
 
         Args:
             model_key: The version.
             job: Fetches, builds and proves it; what it raises is raised here.
-            cancel: Ends that, as far as it can be done.
 
         Raises:
             ModelTimedOut: There was not enough time.
         """
-        self._waited(model_key, job, cancel, self.deadline.remaining_seconds)
+        self._waited(model_key, job, lambda: None, self.deadline.remaining_seconds)
         self.breaker.reset(model_key)
 
     def _waited(self, model_key: str, job: Callable[[], Result], cancel: Callable[[], None], seconds: float) -> Result:

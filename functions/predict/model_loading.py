@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from threading import Timer
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -14,7 +15,7 @@ from bakeoff_core.stores.objects import ObjectNotFound, ObjectStore
 from bakeoff_core.telemetry import count, seconds, size
 from model_runtime.artefacts import ArtefactCache
 from model_runtime.chain import chain
-from model_runtime.errors import ArtefactDamaged, ModelRefused
+from model_runtime.errors import ArtefactDamaged, ModelRefused, PredictionCancelled
 from model_runtime.metadata import ModelMetadata
 from model_runtime.model import Model, load_model
 from model_runtime.model_cache import LeasedCache, TooLargeForCache
@@ -68,16 +69,19 @@ class ModelLoader:
         max_bytes: How much the models may take together.
         memory_mb: The function's memory, which decides its threads and what it may load.
         versions: Where feature pipelines are looked up.
+        probe_seconds: How long a version may take for its probe row.
         perf_counter: Measures the time of loading, in seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a loader joins where artefacts come from with what they may take
         self,
         objects: ObjectStore,
         artefacts: ArtefactCache,
         max_bytes: int,
         memory_mb: int,
         versions: Versions,
+        *,
+        probe_seconds: float = 10,
         perf_counter: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._objects = objects
@@ -87,7 +91,7 @@ class ModelLoader:
         self._memory_mb = memory_mb
         self._versions = versions
         self._perf_counter = perf_counter
-        self._proving: dict[str, list[Model]] = {}
+        self._probe_seconds = probe_seconds
         self._pipelines: dict[tuple[str, str], ModelVersion] = {}
 
     @contextmanager
@@ -98,7 +102,6 @@ class ModelLoader:
             UnusableModel: Its artefact is missing, damaged or no model, it does not fit its metadata,
                 it fails its probe, or it needs more memory.
             DependencyUnavailable: The object store or the registry does not answer.
-            PredictionCancelled: The version did not prove itself before `cancel` was called.
         """
         pipeline = self._pipeline_of(version)
         needed = memory_of(version.size_bytes) + (memory_of(pipeline.size_bytes) if pipeline else 0)
@@ -110,11 +113,6 @@ class ModelLoader:
                 f"it needs about {needed // _MEGABYTE} MB of memory, and all models together may take "
                 f"{self._max_bytes // _MEGABYTE} MB"
             ) from None
-
-    def cancel(self, version: ModelVersion) -> None:
-        """End the proving of a version that is being loaded, at the next operator of its graph."""
-        for model in list(self._proving.get(version.model_key, ())):
-            model.cancel()
 
     def forget(self, version: ModelVersion) -> None:
         """Drop a version and its feature pipeline from memory and disk, so that they are fetched anew."""
@@ -149,23 +147,37 @@ class ModelLoader:
     def _load(self, version: ModelVersion, pipeline: ModelVersion | None, needed: int) -> LoadedModel:
         started = self._perf_counter()
         try:
-            model = self._built(version, version)
-            raw = model if pipeline is None else chain(self._built(pipeline, version), model)
+            with ExitStack() as watches:
+
+                def watch(model: Model) -> None:
+                    watches.enter_context(self._watched(model))
+
+                model = self._built(version, watch)
+                raw = model if pipeline is None else chain(self._built(pipeline, watch), model, watch)
         except ModelRefused as error:
             raise UnusableModel(str(error)) from error
-        finally:
-            self._proving.pop(version.model_key, None)
+        except PredictionCancelled as error:
+            raise UnusableModel(f"its probe row takes longer than {self._probe_seconds:g} s") from error
         dimensions = {"model_name": version.name, "version": version.version}
         seconds("model_load_time_seconds", self._perf_counter() - started, **dimensions)
         size("model_memory_usage_bytes", needed, **dimensions)
         return LoadedModel(model, raw, f"{version.model_key} {version.sha256} {pipeline.sha256 if pipeline else ''}")
 
-    def _built(self, version: ModelVersion, wanted: ModelVersion) -> Model:
-        """Build a version that is wanted, or the pipeline of one that is."""
+    def _built(self, version: ModelVersion, watch: Callable[[Model], None]) -> Model:
         metadata = self._metadata(version)
-        proving = self._proving.setdefault(wanted.model_key, [])
         # The probe is the warm-up, too: the first request finds every buffer allocated.
-        return load_model(self._artefact(version), metadata, threads_for(self._memory_mb), proving.append)
+        return load_model(self._artefact(version), metadata, threads_for(self._memory_mb), watch)
+
+    @contextmanager
+    def _watched(self, model: Model) -> Iterator[None]:
+        """End a model's probe when it takes too long: whoever asked for it may have gone away."""
+        watch = Timer(self._probe_seconds, model.cancel)
+        watch.daemon = True
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
 
     def _metadata(self, version: ModelVersion) -> ModelMetadata:
         try:

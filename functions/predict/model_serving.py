@@ -199,7 +199,7 @@ class ModelServer:
         self._set_status(version, "loading")
         self._loader.forget(version)
         try:
-            self._guard.prove(version.model_key, lambda: self._load(version), lambda: self._loader.cancel(version))
+            self._guard.prove(version.model_key, lambda: self._load(version))
         except UnusableModel as error:
             return self._set_status(version, "unhealthy", reason=str(error))
         except BaseException:
@@ -247,7 +247,6 @@ class ModelServer:
                 return result
 
         def cancel() -> None:
-            self._loader.cancel(version)
             for model in running:
                 model.cancel()
 

@@ -1,9 +1,9 @@
 """A feature pipeline before a model: two graphs that run as one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from model_runtime.errors import InvalidFeatures, ModelRefused, PredictionFailed
+from model_runtime.errors import InvalidFeatures, ModelRefused, PredictionCancelled, PredictionFailed
 from model_runtime.model import Model, Session
 from model_runtime.tensors import Argument
 
@@ -38,22 +38,27 @@ class ChainedSession:
         return self._model.run(output_names, dict(zip(self._targets, engineered, strict=True)), run_options)
 
 
-def chain(pipeline: Model, model: Model) -> Model:
+def chain(pipeline: Model, model: Model, on_built: Callable[[Model], object] = lambda _model: None) -> Model:
     """Put a feature pipeline before a model, and prove on the pipeline's probe row that they fit.
 
     Args:
         pipeline: Takes the features, checked by its own schema.
         model: Takes what the pipeline makes of them.
+        on_built: Called with the two as one before they are proved, for who wants to cancel that.
 
     Raises:
         ModelRefused: They do not fit each other.
+        PredictionCancelled: `cancel` was called meanwhile.
     """
     if pipeline.batch_size and model.batch_size and pipeline.batch_size != model.batch_size:
         raise ModelRefused("the feature pipeline and the model have different fixed batch sizes")
     metadata = model.metadata.model_copy(update={"input_schema": pipeline.metadata.input_schema})
     chained = Model(metadata, ChainedSession(pipeline.session, model.session), model.batch_size)
+    on_built(chained)
     try:
         chained.predict(pipeline.metadata.probe.features, "probe.features")
+    except PredictionCancelled:
+        raise
     except (InvalidFeatures, PredictionFailed) as error:
         raise ModelRefused(f"the feature pipeline's probe row fails in the model: {error}") from error
     return chained

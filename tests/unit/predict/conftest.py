@@ -53,6 +53,7 @@ class House:
     memory_mb: int = 1_769
     max_bytes: int = 512 * 1024**2
     timeout_seconds: float = 10
+    probe_seconds: float = 10
     shadow_budget_seconds: float = 5
     cache_layers: tuple[CacheLayer, ...] = ()
     experiments: InMemoryExperimentStore = field(default_factory=InMemoryExperimentStore)
@@ -63,7 +64,9 @@ class House:
 
     def __post_init__(self) -> None:
         artefacts = ArtefactCache(self.folder, self.max_bytes)
-        self.loader = ModelLoader(self.objects, artefacts, self.max_bytes, self.memory_mb, self.registry)
+        self.loader = ModelLoader(
+            self.objects, artefacts, self.max_bytes, self.memory_mb, self.registry, probe_seconds=self.probe_seconds
+        )
         self.deadline = Deadline(1, time.monotonic)
         breaker = CircuitBreaker(5, 30, 30, self.seconds, count_opened_circuit)
         guard = Guard(breaker, Workers(4), self.deadline, self.timeout_seconds)
