@@ -8,6 +8,8 @@ from stats.difference import Undefined
 from stats.estimates import SMALLEST_N, Estimate
 from stats.paired import PairedMoments
 
+_NOTHING = 1e-200  # of the values' own variation; θ² could not be held in a double
+
 METHOD = "CUPED; Welch t; t interval"
 
 
@@ -43,7 +45,7 @@ def adjustment(groups: Iterable[PairedMoments]) -> Adjustment | Undefined:
     whole = reduce(PairedMoments.merge, groups)
     if whole.n < SMALLEST_N:
         return Undefined("there are fewer than two units")
-    if whole.m2_x == 0:
+    if whole.m2_x <= _NOTHING * whole.m2_y:
         return Undefined("the covariate does not vary")
     return Adjustment(whole.comoment / whole.m2_x, whole.x.mean)
 

@@ -6,6 +6,8 @@ from stats.difference import Difference, Undefined
 from stats.estimates import SMALLEST_N, Alternative, Estimate, compare_estimates
 from stats.paired import PairedMoments
 
+_SMALLEST, _LARGEST = 1e-100, 1e100  # means and ratios whose squares a double still holds
+
 METHOD = "Welch t on the ratios, delta method; t interval"
 
 
@@ -30,6 +32,8 @@ def ratio_estimate(group: PairedMoments) -> Estimate | Undefined:
     half = float(stdtrit(group.n - 1, 0.975)) * (x.variance / group.n) ** 0.5
     if abs(x.mean) <= half:
         return Undefined("the denominator's interval contains 0")
+    if abs(x.mean) < _SMALLEST or abs(x.mean) * _LARGEST < abs(y.mean):
+        return Undefined("the denominator is too close to 0")
     ratio = y.total / x.total
     variance = (y.variance - 2 * ratio * group.covariance + ratio**2 * x.variance) / x.mean**2
     # Where y is a fixed multiple of x nothing varies, and rounding may leave a trace of either sign.

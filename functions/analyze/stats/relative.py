@@ -7,6 +7,8 @@ from scipy.special import stdtrit
 from stats.difference import Difference, Undefined
 from stats.estimates import SMALLEST_N, Alternative, Estimate, t_p_value, welch_satterthwaite
 
+_SMALLEST, _LARGEST = 1e-100, 1e100  # values and ratios whose squares a double still holds
+
 DELTA = "delta method; t interval"
 FIELLER = "Fieller's theorem; t interval"
 
@@ -106,4 +108,6 @@ def _unusable(control: Estimate, treatment: Estimate, level: float) -> Undefined
         return Undefined("the control's interval contains 0")
     if c + t == 0:
         return Undefined("the values do not vary in either group")
+    if abs(control.value) < _SMALLEST or abs(control.value) * _LARGEST < abs(treatment.value):
+        return Undefined("the control's value is too close to 0")
     return None

@@ -48,5 +48,7 @@ def test_undefined_says_why() -> None:
     assert compare_ratios(one, fine) == Undefined("a group has fewer than two units")
     assert compare_ratios(fine, one) == Undefined("a group has fewer than two units")
     assert compare_ratios(fine, none) == Undefined("the denominator's interval contains 0")
+    tiny = PairedMoments.of([(1.0, 1e-120), (0.0, 1e-120)])
+    assert ratio_estimate(tiny) == Undefined("the denominator is too close to 0")
     fixed = PairedMoments.of([(1 / 3, 1), (2 / 3, 2), (1, 3), (2 / 3, 2), (2 / 3, 2)])
     assert compare_ratios(fixed, fixed) == Undefined("the values do not vary in either group")

@@ -94,3 +94,8 @@ def test_fieller_is_undefined_near_a_baseline_of_zero() -> None:
     assert fieller(control, treatment) == Undefined("the control's interval contains 0")
     assert fieller(Estimate(1, 0, 5), Estimate(1, 0, 5)) == Undefined("the values do not vary in either group")
     assert fieller(Estimate(1, 1, 1), Estimate(1, 1, 5)) == Undefined("a group has fewer than two units")
+
+
+def test_a_baseline_next_to_nothing_is_none() -> None:
+    tiny = Estimate(1e-150, 0, 10)
+    assert relative_difference(tiny, Estimate(1, 1, 10)) == Undefined("the control's value is too close to 0")
