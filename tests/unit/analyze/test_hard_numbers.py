@@ -72,7 +72,7 @@ def check(results: Results) -> None:
     comparison = compared(results)
     if comparison.p_value is None:
         assert comparison.reason
-        assert comparison.difference is comparison.interval is comparison.always_valid is None
+        assert (comparison.difference, comparison.interval, comparison.always_valid) == (None, None, None)
         return
     assert comparison.interval is not None
     assert comparison.difference is not None
