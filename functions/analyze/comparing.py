@@ -1,7 +1,7 @@
 """One treatment against the control on one metric, whatever the metric's kind."""
 
 from dataclasses import dataclass, field
-from math import sqrt
+from math import inf, isfinite, sqrt
 from typing import Literal, TypeAlias
 
 from scipy.special import stdtrit
@@ -171,7 +171,8 @@ def value_of(group: Comparable) -> float | None:
         case Moments():
             return group.mean
         case PairedMoments():
-            return group.total_y / group.total_x if group.total_x else None
+            ratio = group.total_y / group.total_x if group.total_x else inf
+            return ratio if isfinite(ratio) else None
         case PropensityMoments():
             return group.total / group.inverse
         case QuantileStatistic() | Estimate():
