@@ -12,7 +12,7 @@ from tests.conftest import PROJECT_ROOT
 
 def run(command: Sequence[str | Path], folder: Path = PROJECT_ROOT, **environment: str) -> str:
     """Run a command and return what it printed; one that fails fails the test and shows its output."""
-    process = subprocess.run(  # noqa: S603 - the suite's own commands
+    process = subprocess.run(
         command,
         cwd=folder,
         env={**os.environ, **environment},

@@ -50,7 +50,7 @@ class EmulatedFunction:
         port, runtime_port = free_ports(2)
         self._url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - SAM's emulator and the suite's own Python
+            self._process = subprocess.Popen(
                 [
                     self._tools.emulator,
                     "--runtime-interface-emulator-address",
