@@ -258,6 +258,9 @@ class _Analysis:
         if basis == "group_sequential" and not self._looks.fractions:
             not_yet = f"its first planned look is at {_look_times(experiment)[0]:%Y-%m-%d %H:%M} UTC"
         primary = experiment.primary_metric
+        waiting = 0 if primary is None else sum(group.waiting.get(primary.name, 0) for group in summary.groups.values())
+        if basis == "planned_horizon" and waiting and experiment.end_time is not None:
+            not_yet = f"its window is not over for {waiting:,} users"
         return Evidence(
             basis=basis,
             not_yet=not_yet,

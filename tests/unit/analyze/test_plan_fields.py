@@ -218,6 +218,19 @@ def test_units_whose_window_is_not_over_are_counted() -> None:
     assert (value.n, value.waiting) == (100, 7)
 
 
+def test_a_fixed_horizon_ends_with_the_last_window() -> None:
+    end = START + timedelta(days=20)
+
+    def rule(**waiting: int) -> str:
+        groups = [
+            group("click_rate", each, waiting=waiting) for each in (Proportion(1_000, 9_000), Proportion(1_400, 9_000))
+        ]
+        return analyse(experiment(plan={"inference": "fixed_horizon"}), summary(*groups), end).decision.rule
+
+    assert rule(click_rate=1) == "plan_not_reached"
+    assert rule() == "primary_metric_better"
+
+
 def test_a_cap_is_reported_beside_the_comparison_without_it() -> None:
     cut, uncut = Moments(500, 5_000, 60_000), Moments(500, 9_000, 9e8)
     treated, raw = Moments(480, 5_200, 64_000), Moments(480, 5_300, 7e4)
