@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 from bakeoff_core.lake.database import Coverage, read_coverage
@@ -52,6 +53,7 @@ class EventFiles:
         self._objects = objects
         self._folder = folder
         self._files: dict[str, _File] = {}
+        self._targets = count()
 
     def since(self, start: datetime | None, end: datetime | None = None) -> Fetched:
         """Fetch the objects that can hold events of this time or later; all of them without a time.
@@ -67,8 +69,8 @@ class EventFiles:
         for _ in range(_LOOKS):
             try:
                 return self._since(start, end)
-            except ObjectNotFound:  # compacted and deleted since it was listed
-                continue
+            except ObjectNotFound:  # compacted and deleted since it was listed, and part of a newer Parquet object
+                self._files = {key: file for key, file in self._files.items() if not key.startswith(COMPACTED)}
         return self._since(start, end)
 
     def _since(self, start: datetime | None, end: datetime | None) -> Fetched:
@@ -97,7 +99,7 @@ class EventFiles:
 
     def _fetch_all(self, keys: Sequence[str]) -> None:
         missing = [key for key in keys if key not in self._files]
-        targets = [self._target(index, key) for index, key in enumerate(missing, start=len(self._files))]
+        targets = [self._target(next(self._targets), key) for key in missing]
         with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
             self._files.update(zip(missing, pool.map(self._fetch, missing, targets), strict=True))
 

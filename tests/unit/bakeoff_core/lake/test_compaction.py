@@ -303,6 +303,23 @@ def test_a_reader_looks_again_when_objects_vanish_under_it() -> None:
     assert objects.list("events/") == []
 
 
+def test_a_reader_that_looks_again_takes_the_new_parquet_object_too() -> None:
+    objects, clock = Vanishing(), SettableClock(NOON + timedelta(hours=5))
+    put(objects, "a", event(1))
+    compactor(objects, clock=clock).run()
+    put(objects, "late", event(2))
+    expected = lines_of(objects)
+
+    def take_in_and_delete() -> None:
+        for _ in range(2):
+            compactor(objects, clock=clock).run()
+            clock.advance(3_700)
+
+    objects.behind_the_back = take_in_and_delete
+    assert lines_of(objects) == expected
+    assert objects.list("events/") == []
+
+
 def test_a_reader_gives_up_on_objects_that_are_listed_and_never_there(tmp_path: Path) -> None:
     class Broken(InMemoryObjectStore):
         def list(self, prefix: str, start_after: str = "") -> list[str]:
