@@ -41,7 +41,7 @@ test-oracles: .venv-oracles/installed
 
 # The statistics are covered to the last line.
 coverage: setup-dev
-	$(BIN)/python -m pytest tests/unit/analyze/stats -q --cov=functions/analyze/stats --cov-fail-under=100 \
+	$(BIN)/python -m pytest tests/unit/analyze/stats -q -m "not slow" --cov=functions/analyze/stats --cov-fail-under=100 \
 		--cov-report=term-missing:skip-covered
 
 lint: setup-dev

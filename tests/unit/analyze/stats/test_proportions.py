@@ -171,3 +171,9 @@ def test_merging() -> None:
 def test_counts_that_no_group_can_have_are_refused(successes: int, n: int) -> None:
     with pytest.raises(ValueError, match=f"successes must be from 0 to n, got {successes} of {n}"):
         Proportion(successes, n)
+
+
+def test_a_rate_is_an_estimate_as_any_other() -> None:
+    estimate = Proportion(20, 100).estimate
+    assert (estimate.value, estimate.n) == (0.2, 100)
+    assert estimate.variance == pytest.approx(0.16)
