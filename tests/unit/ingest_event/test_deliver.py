@@ -139,6 +139,13 @@ def test_the_fallback_queue_is_drained_into_the_same_lake() -> None:
     assert [each["event_id"] for each in lines_of(objects, key)] == ["e1", "e2"]
 
 
+def test_the_order_of_a_batch_does_not_name_its_file() -> None:
+    objects = InMemoryObjectStore()
+    records = [kinesis_record(n, line(n)) for n in (8, 9, 10)]
+    deliver({"Records": [records[1], records[2], records[0]]}, objects)
+    assert objects.list("") == [f"{EVENTS}-8-10.ndjson.gz"]
+
+
 def test_messages_in_other_company_do_not_overwrite_what_was_written() -> None:
     objects = InMemoryObjectStore()
     first, last = sqs_record("m1", line(1)), sqs_record("m9", line(9))
