@@ -25,6 +25,7 @@ from results import (
     Quality,
     Results,
     SampleRatioResult,
+    Segments,
     Sensitivity,
     StillNeeded,
     Value,
@@ -121,8 +122,9 @@ class _Analysis:
                 name: group_trend(group, primary.name, experiment.analysis.confidence_level)
                 for name, group in summary.groups.items()
             },
-            sensitivity={} if primary is None else self._sensitivity(primary),
-            segments=by_segment(experiment, summary),
+            # Plain means of a bandit's parts are as biased as those of the whole.
+            sensitivity={} if primary is None or summary.propensities else self._sensitivity(primary),
+            segments=Segments() if summary.propensities else by_segment(experiment, summary),
             data_quality=Quality(**asdict(summary.quality)),
         )
 

@@ -8,7 +8,7 @@ import pytest
 from analysis import analyse, look_at
 from bakeoff_core.experiments.model import Experiment
 from engine.summary import Day, GroupSummary, Propensities, Statistics, Summary
-from results import Comparison, ConversionValue, MeanValue, QuantileValue, RatioValue, Results
+from results import Comparison, ConversionValue, MeanValue, QuantileValue, RatioValue, Results, Segments
 from stats.inverse_propensity import PropensityMoments
 from stats.means import Moments, welch
 from stats.paired import PairedMoments
@@ -292,7 +292,10 @@ def test_a_bandit_is_compared_by_weighted_means_and_says_so() -> None:
     units = [(float(i % 2), 0.5) for i in range(200)]
     weighted = {"click_rate": PropensityMoments.of(units)}
     data = summary(*CLICKS.groups.values(), propensities={n: Propensities(weighted, 200) for n in CLICKS.groups})
-    comparison = compared(analyse(experiment(CLICK | {"covariate": {"days": 3}}), data, NOW))
+    results = analyse(experiment(CLICK | {"covariate": {"days": 3}}, {"segments": ["country"]}), data, NOW)
+    assert results.sensitivity == {}
+    assert results.segments == Segments()
+    comparison = compared(results)
     assert comparison.method is not None
     assert comparison.method.startswith("Hájek")
     assert comparison.reason is not None
