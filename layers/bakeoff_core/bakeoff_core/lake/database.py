@@ -1,7 +1,7 @@
 """DuckDB over local files of events: opened within bounds, and shown every file as the same lines."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,13 +80,33 @@ def show_lines(connection: duckdb.DuckDBPyConnection, form: Format, files: Itera
 
 def read_coverage(file: Path) -> Coverage | None:
     """Read what a Parquet file stands for, or None where it is damaged or not of compaction's making."""
+    return read_coverages([file])[file]
+
+
+def read_coverages(files: Sequence[Path]) -> dict[Path, Coverage | None]:
+    """Read what Parquet files stand for, many at once; None for each that is damaged or not of compaction's making."""
+    if not files:
+        return {}
     with duckdb.connect() as connection:
+        query = "SELECT file_name, value FROM parquet_kv_metadata($files) WHERE key = encode($key)"
         try:
-            found = connection.execute("SELECT key, value FROM parquet_kv_metadata(?)", [str(file)]).fetchall()
-            document = json.loads(dict(found)[_COVERAGE.encode()])
-        except (duckdb.Error, KeyError, ValueError):
-            return None
-    return Coverage(frozenset(document["objects"]), datetime.fromisoformat(document["written_at"]))
+            parameters = {"files": [str(file) for file in files], "key": _COVERAGE}
+            found = dict(connection.execute(query, parameters).fetchall())
+        except duckdb.Error:
+            # One damaged file fails all of them, and is found by halves.
+            middle = len(files) // 2
+            return read_coverages(files[:middle]) | read_coverages(files[middle:]) if middle else {files[0]: None}
+    return {file: _coverage(found.get(str(file))) for file in files}
+
+
+def _coverage(text: bytes | None) -> Coverage | None:
+    if text is None:
+        return None
+    try:
+        document = json.loads(text)
+        return Coverage(frozenset(document["objects"]), datetime.fromisoformat(document["written_at"]))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def statement(name: str, **values: str | list[str]) -> str:

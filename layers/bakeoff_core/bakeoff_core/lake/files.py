@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from bakeoff_core.lake.database import Coverage, read_coverage
+from bakeoff_core.lake.database import Coverage, read_coverages
 from bakeoff_core.lake.keys import COMPACTED, DELIVERED, partition, partition_of
 from bakeoff_core.stores.objects import ObjectNotFound, ObjectStore
 
@@ -17,6 +17,7 @@ _SKEW = timedelta(hours=1)  # by how much a sender's clock may run ahead of the 
 _DOWNLOADS_AT_ONCE = 8
 _CHUNK_BYTES = 1024**2
 _LOOKS = 5
+_PARQUET = ".parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +102,20 @@ class EventFiles:
         missing = [key for key in keys if key not in self._files]
         targets = [self._target(next(self._targets), key) for key in missing]
         with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
-            self._files.update(zip(missing, pool.map(self._fetch, missing, targets), strict=True))
+            intact = list(pool.map(self._fetch, missing, targets))
+        coverages = read_coverages([target for target in targets if target.suffix == _PARQUET])
+        for key, target, whole in zip(missing, targets, intact, strict=True):
+            coverage = coverages.get(target)
+            self._files[key] = _File(target, whole and (target.suffix != _PARQUET or coverage is not None), coverage)
 
     def _target(self, index: int, key: str) -> Path:
         if key.startswith(COMPACTED):
-            return self._folder / f"{index:08}.parquet"
+            return self._folder / f"{index:08}{_PARQUET}"
         return self._folder / f"{index:08}.ndjson{'.gz' if key.endswith('.gz') else ''}"
 
-    def _fetch(self, key: str, target: Path) -> _File:
+    def _fetch(self, key: str, target: Path) -> bool:
         self._objects.download(key, target)
-        if target.suffix == ".parquet":
-            coverage = read_coverage(target)
-            return _File(target, coverage is not None, coverage)
-        return _File(target, target.suffix != ".gz" or is_intact(target))
+        return target.suffix != ".gz" or is_intact(target)
 
 
 def is_intact(path: Path) -> bool:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bakeoff_core.events.model import Event
+from bakeoff_core.lake.compaction import Compactor
 from bakeoff_core.lake.files import EventFiles
 from bakeoff_core.stores.objects import InMemoryObjectStore
+from tests.support import SettableClock
 
 
 class CountingStore(InMemoryObjectStore):
@@ -50,3 +53,21 @@ def test_a_damaged_object_is_named(tmp_path: Path, name: str) -> None:
     fetched = EventFiles(store, tmp_path).since(None)
     assert fetched.unreadable == ("events/bad.ndjson.gz",)
     assert [path.read_bytes() for path in fetched.delivered] == [body]
+
+
+def test_a_damaged_parquet_object_is_named_and_harms_no_other(tmp_path: Path) -> None:
+    store = CountingStore()
+    clock = SettableClock(datetime(2026, 1, 11, tzinfo=UTC))
+    for hour in ("09", "10", "11"):
+        key = f"events/dt=2026-01-10/hour={hour}/a.ndjson.gz"
+        moment = datetime(2026, 1, 10, int(hour), tzinfo=UTC)
+        event = Event(event_id=hour, event_type="click", timestamp=moment, received_at=moment)
+        store.put(key, gzip.compress(event.to_line()), "application/gzip")
+    Compactor(store, clock).run()
+    damaged = "compacted/dt=2026-01-10/hour=10/events.parquet"
+    store.put(damaged, store.get(damaged)[:-6], "")
+    fetched = EventFiles(store, tmp_path).since(None)
+    assert fetched.unreadable == (damaged,)
+    assert len(fetched.compacted) == 2
+    # What it covered is still there, and is read instead.
+    assert [b'"10"' in gzip.decompress(path.read_bytes()) for path in fetched.delivered] == [True]
