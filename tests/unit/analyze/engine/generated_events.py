@@ -10,7 +10,7 @@ from tests.support import NOON, experiment
 
 GROUPS = ("control", "treatment")
 START, END = NOON + timedelta(hours=2), NOON + timedelta(hours=80)
-AS_OF = NOON + timedelta(hours=110)
+AS_OF = NOON + timedelta(hours=85)
 
 METRICS: list[Any] = [
     "click_rate",

@@ -103,7 +103,7 @@ def by_duckdb(arrivals: Sequence[Event], asked: Experiment = EXPERIMENT) -> Summ
         return over_files(arrivals, folder).summarise(asked, AS_OF)
 
 
-@settings(max_examples=4, deadline=None, derandomize=True, phases=_PHASES)
+@settings(max_examples=12, deadline=None, derandomize=True, phases=_PHASES)
 @given(event_lists())
 def test_both_engines_come_to_the_same(arrivals: list[Event]) -> None:
     assert_same(by_athena(arrivals), by_duckdb(arrivals))
@@ -133,6 +133,12 @@ def test_a_line_in_both_tables_counts_once() -> None:
     summary = by_athena(STORY[2:], compacted=STORY[:4])
     assert_same(summary, by_duckdb(STORY))
     assert summary.quality.duplicate_events == 0
+
+
+def test_what_comes_later_does_not_count() -> None:
+    later = [event(100 * 60, "b", "click"), exposure(101 * 60, "d", "control")]
+    assert_same(by_athena([*STORY, *later]), by_duckdb([*STORY, *later]))
+    assert by_athena([*STORY, *later]) == by_athena(STORY)
 
 
 def test_a_bandit_is_weighted_and_its_arms_are_counted() -> None:
