@@ -71,7 +71,14 @@ def test_a_list_that_is_missing_is_not_found(lists: TargetUserLists) -> None:
         lists.load(describe(UNITS))
 
 
-@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b'"user-1"\n'), gzip.compress(b'"user-1"\n')[:-9]])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"not gzip", id="no gzip"),
+        pytest.param(gzip.compress(b'"user-1"\n'), id="another list"),
+        pytest.param(gzip.compress(b'"user-1"\n')[:-9], id="half a list"),
+    ],
+)
 def test_a_damaged_list_is_not_used(lists: TargetUserLists, objects: InMemoryObjectStore, body: bytes) -> None:
     objects.put(object_key(describe(UNITS).sha256), body, "application/gzip")
     with pytest.raises(DependencyUnavailable, match="the list of target users"):
