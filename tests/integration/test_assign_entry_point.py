@@ -188,7 +188,8 @@ def test_with_both_down_the_answer_goes_out_and_a_log_line_carries_the_exposure(
     assert (status, answer["group_name"]) == (200, "treatment")
     (lost,) = metric(capsys.readouterr().out, "event_rejected_total")
     assert (lost["event_type"], lost["event_rejected_total"]) == ("exposure", [1.0])
-    (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    (line,) = [record for record in caplog.records if "event" in vars(record)]
+    assert (line.levelname, line.message) == ("ERROR", "event lost to stream and fallback queue")
     event = vars(line)["event"]
     assert (event["user_id"], event["group_name"], event["propensity"]) == ("user-1", "treatment", 0.5)
     assert event["metadata"]["assignment_id"] == answer["assignment_id"]
