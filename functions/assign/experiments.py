@@ -27,8 +27,12 @@ from bakeoff_core.validation import NAME_PATTERN
 Name = Annotated[str, Path(pattern=NAME_PATTERN)]
 
 
+async def _json(request: Request) -> Any:
+    return parse_json(await request.body())
+
+
 async def _document(request: Request) -> dict[str, Any]:
-    document = parse_json(await request.body())
+    document = await _json(request)
     if not isinstance(document, dict):
         raise InvalidInput.of("body", "must be a JSON object")
     return document
@@ -36,6 +40,7 @@ async def _document(request: Request) -> dict[str, Any]:
 
 # The body is validated by the manager, whose errors name the field; the schema is for the documentation.
 Document = Annotated[dict[str, Any], Depends(_document)]
+File = Annotated[Any, Depends(_json)]
 _DOCUMENTED_BODY = {
     "requestBody": {
         "required": True,
@@ -44,15 +49,17 @@ _DOCUMENTED_BODY = {
 }
 
 
+_EXPERIMENTS = {"type": "array", "items": {"type": "object"}}
 _DOCUMENTED_FILE = {
     "requestBody": {
         "required": True,
         "content": {
             "application/json": {
                 "schema": {
-                    "type": "object",
-                    "required": ["experiments"],
-                    "properties": {"experiments": {"type": "array", "items": {"type": "object"}}},
+                    "oneOf": [
+                        {"type": "object", "required": ["experiments"], "properties": {"experiments": _EXPERIMENTS}},
+                        _EXPERIMENTS,
+                    ]
                 }
             }
         },
@@ -95,13 +102,13 @@ def build_app(manager: ExperimentManager) -> FastAPI:
 
     @app.put("/ab_test/experiments", openapi_extra=_DOCUMENTED_FILE)
     async def apply_experiments(
-        document: Document,
+        file: File,
         actor: Actor,
         *,
         dry_run: Annotated[bool, Query()] = False,
         new_version: Annotated[bool, Query()] = False,
     ) -> dict[str, Any]:
-        planner, documents = Planner(manager, new_version=new_version), read_documents(document)
+        planner, documents = Planner(manager, new_version=new_version), read_documents(file)
         return _planned(planner.plan(documents) if dry_run else planner.apply(documents, actor), dry_run=dry_run)
 
     @app.get("/ab_test/experiments/{name}")

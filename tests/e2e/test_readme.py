@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bakeoff.standin.routing import Router
 from bakeoff.standin.standin import Standin
+from bakeoff.standin.template import read_template
 from tests.conftest import PROJECT_ROOT
 
 # Every answer has to be a success, which curl alone does not ask for.
@@ -54,3 +56,18 @@ def test_every_command_succeeds_and_says_what_is_promised(transcript: str) -> No
         '"status":"offline"',
     ):
         assert promised in transcript, promised
+
+
+def test_every_route_is_shown() -> None:
+    declared = read_template(PROJECT_ROOT / "template.yaml", region="us-east-1").routes
+    router = Router(declared)
+    shown = set()
+    for command in re.findall(r"curl [^\n]*", "".join(blocks())):
+        given = re.search(r"-X (\w+)", command)
+        method = given[1] if given else ("POST" if " -d " in command else "GET")
+        path = re.search(r"\$BAKEOFF_URL([^\s\"?]*)", command)
+        match = path and router.match(method, path[1])
+        assert match, command
+        shown.add(match.key)
+    # The last one only gives unknown paths of the protocol an error of its own form.
+    assert {f"{route.method} {route.path}" for route in declared} - shown == {"ANY /v2/{proxy+}"}

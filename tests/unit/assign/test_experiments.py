@@ -79,6 +79,7 @@ def test_a_file_of_experiments_is_planned_and_applied(call: Any) -> None:
         {"name": "f", "action": "created", "changes": [], "reason": None},
     ]
     assert (status, plan) == (200, {"applied": False, "experiments": experiments})
+    assert call("PUT", PATH, body["experiments"], "dry_run=true") == (status, plan)
     assert [each["name"] for each in call("GET", PATH)[1]] == ["e"]
     assert call("PUT", PATH, body) == (200, {"applied": True, "experiments": experiments})
     assert [(each["name"], each["sample_rate"]) for each in call("GET", PATH)[1]] == [("e", 0.5), ("f", 1.0)]

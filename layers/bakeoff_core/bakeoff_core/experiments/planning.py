@@ -37,15 +37,15 @@ class Planned:
         }
 
 
-def read_documents(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Take the experiments out of `{"experiments": [...]}`.
+def read_documents(body: Any) -> list[dict[str, Any]]:
+    """Take the experiments out of `{"experiments": [...]}`, or out of the list alone, as files hold it.
 
     Raises:
         InvalidInput: It is something else, or an experiment has no name or another one's.
     """
-    if set(body) != {"experiments"} or not isinstance(body["experiments"], list):
+    documents = body["experiments"] if isinstance(body, Mapping) and set(body) == {"experiments"} else body
+    if not isinstance(documents, list):
         raise InvalidInput.of("experiments", "must be there, a list of experiments, and nothing else")
-    documents = body["experiments"]
     errors, seen = [], set[str]()
     for index, document in enumerate(documents):
         name = document.get("name") if isinstance(document, dict) else None
