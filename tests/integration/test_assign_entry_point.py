@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -58,11 +59,16 @@ class Faults:
 
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
-    """Faults that the SDK meets in the place of an answer, so that its own retries are made."""
+    """Faults that the SDK meets in the place of an answer, so that its own retries are made.
+
+    Only in this thread: another suite's stand-in may be polling in threads of its own.
+    """
     faults, answered = Faults(), Endpoint._do_get_response  # type: ignore[attr-defined]
+    suffering = threading.get_ident()
 
     def answer(endpoint: Endpoint, request: Any, operation_model: Any, context: Any) -> Any:
-        fault = faults.answer(operation_model.service_model.service_name)
+        here = threading.get_ident() == suffering
+        fault = faults.answer(operation_model.service_model.service_name) if here else None
         return fault or answered(endpoint, request, operation_model, context)
 
     monkeypatch.setattr(Endpoint, "_do_get_response", answer)
