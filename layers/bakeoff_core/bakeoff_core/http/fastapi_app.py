@@ -4,6 +4,7 @@ FastAPI and Mangum come with the functions that use this module; the hot ones do
 """
 
 import time
+import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -69,7 +70,10 @@ def create_app(title: str, perf_counter: Callable[[], float] = time.perf_counter
 
 def lambda_handler(app: FastAPI) -> Handler:
     """Make a Lambda handler that serves requests of payload format 2.0 or 1.0, or from a function URL."""
-    mangum = Mangum(app, lifespan="off", text_mime_types=_TEXT)
+    with warnings.catch_warnings():
+        # Mangum asks for the thread's event loop before there is one: Python 3.12 and later make it, and complain.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        mangum = Mangum(app, lifespan="off", text_mime_types=_TEXT)
 
     def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         answer: dict[str, Any] = mangum(as_payload_2(event), context)  # type: ignore[arg-type]
