@@ -55,6 +55,22 @@ def compare_estimates(
     estimate = treatment.value - control.value
     standard_error = sqrt(c + t)
     df = welch_satterthwaite(c, control.n, t, treatment.n)
+    return t_difference(estimate, standard_error, df, level=level, alternative=alternative, method=method)
+
+
+def t_difference(
+    estimate: float, standard_error: float, df: float, *, level: float, alternative: Alternative, method: str
+) -> Difference:
+    """Test a difference against t_(df), with the interval estimate ± t_(df) se; standard_error > 0.
+
+    Args:
+        estimate: The difference, absolute or relative.
+        standard_error: Its standard error.
+        df: Degrees of freedom.
+        level: Coverage of the interval, in (0, 1).
+        alternative: Of the test; the interval is two-sided in any case.
+        method: What the comparison is called.
+    """
     half = float(stdtrit(df, (1 + level) / 2)) * standard_error
     return Difference(
         estimate=estimate,

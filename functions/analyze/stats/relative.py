@@ -5,7 +5,7 @@ from math import sqrt
 from scipy.special import stdtrit
 
 from stats.difference import Difference, Undefined
-from stats.estimates import SMALLEST_N, Alternative, Estimate, t_p_value, welch_satterthwaite
+from stats.estimates import SMALLEST_N, Alternative, Estimate, t_difference, t_p_value, welch_satterthwaite
 
 _SMALLEST, _LARGEST = 1e-100, 1e100  # values and ratios whose squares a double still holds
 
@@ -40,17 +40,7 @@ def relative_difference(
     if standard_error == 0:
         return Undefined("the relative difference has no variance")
     df = welch_satterthwaite(c, control.n, t, treatment.n)
-    half = float(stdtrit(df, (1 + level) / 2)) * standard_error
-    return Difference(
-        estimate=estimate,
-        lower=estimate - half,
-        upper=estimate + half,
-        p_value=t_p_value(estimate / standard_error, df, alternative),
-        method=DELTA,
-        standard_error=standard_error,
-        statistic=estimate / standard_error,
-        degrees_of_freedom=df,
-    )
+    return t_difference(estimate, standard_error, df, level=level, alternative=alternative, method=DELTA)
 
 
 def fieller(

@@ -140,15 +140,6 @@ def decide(
     return Assignment(experiment, unit, "split", experiment.group(drawn.group), drawn.weights)
 
 
-def choose_group(experiment: Experiment, unit: str) -> Group:
-    """Choose a unit's group from the hash alone: no state, no context.
-
-    The unit's point on [0, 1) is looked up in the cumulative shares of the groups; the last group
-    with a share ends at exactly 1.
-    """
-    return experiment.group(by_hash(experiment, unit).group)
-
-
 def _not_running(experiment: Experiment, _unit: str, _context: Mapping[str, Any], _now: datetime) -> bool:
     return experiment.status != "running"
 
