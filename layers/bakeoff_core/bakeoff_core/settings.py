@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from os import environ
 from typing import Any, Literal
 
@@ -31,6 +32,13 @@ class Settings(BaseModel):
     report_bucket: str = ""
     event_stream: str = ""
     fallback_queue: str = ""
+    notification_queue: str = ""
+    notifications_table: str = ""
+    alert_topic: str = ""
+    email_sender: str = ""
+    webhook_secret: str = ""
+    webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    public_url: str = ""
     configuration_max_age_seconds: float = Field(default=10, ge=0)
     prediction_sample_rate: float = Field(default=0, ge=0, le=1)
     event_retention_days: int = Field(default=400, ge=1)
@@ -52,6 +60,11 @@ class Settings(BaseModel):
     athena_seconds: float = Field(default=240, gt=0)
     athena_bytes: int = Field(default=10 * 1024**3, gt=0)
     memory_mb: int = Field(default=1_769, gt=0)
+
+    @field_validator("webhook_networks", mode="before")
+    @classmethod
+    def _networks_apart(cls, value: Any) -> Any:
+        return [*filter(None, map(str.strip, value.split(",")))] if isinstance(value, str) else value
 
     @field_validator("custom_algorithms", mode="before")
     @classmethod
