@@ -1,6 +1,7 @@
 """How AWS is reached, and how its failures enter the domain."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -69,3 +70,36 @@ def aws_failures(what: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise DependencyUnavailable(what) from error
+
+
+_MOST_KEYS = 100
+_LONGEST_PAUSE_SECONDS = 1.0
+
+
+def batch_get(table: Any, keys: Sequence[Mapping[str, Any]], what: str, **options: Any) -> list[dict[str, Any]]:
+    """Read many items of a table, a hundred at a time, and again what DynamoDB left for later.
+
+    Args:
+        table: A boto3 Table.
+        keys: The items' keys, each once; those that are not there are left out of the answer.
+        what: The table in the caller's words, such as "the experiment table".
+        options: What else BatchGetItem takes for a table, such as a ProjectionExpression.
+
+    Raises:
+        DependencyUnavailable: DynamoDB does not answer, or left the same keys for later again and again.
+    """
+    found: list[dict[str, Any]] = []
+    for first in range(0, len(keys), _MOST_KEYS):
+        left: Sequence[Mapping[str, Any]] = keys[first : first + _MOST_KEYS]
+        pause = 0.05
+        while left:
+            if pause > _LONGEST_PAUSE_SECONDS:
+                raise DependencyUnavailable(what)
+            with aws_failures(what):
+                answer = table.meta.client.batch_get_item(RequestItems={table.name: {"Keys": list(left), **options}})
+            found += answer["Responses"].get(table.name, [])
+            left = answer.get("UnprocessedKeys", {}).get(table.name, {}).get("Keys", [])
+            if left:
+                time.sleep(pause)
+                pause *= 2
+    return found
