@@ -14,6 +14,8 @@ from rendering.documents import to_html, to_json, to_markdown
 from results import Results
 
 LATEST = "latest"
+#: The file that holds the results whole: programs read it, and a report is listed once it is there.
+RESULTS = "technical.json"
 LINK_SECONDS = 900
 
 _ID_FORMAT = "%Y%m%dT%H%M%S.%fZ"
@@ -26,10 +28,15 @@ class _File:
 
 
 FILES = {
-    "report.html": _File("text/html; charset=utf-8", to_html),
-    "report.md": _File("text/markdown; charset=utf-8", to_markdown),
-    # Programs wait for this one, and a report is listed by it: it comes last.
-    "report.json": _File("application/json", to_json),
+    **{
+        f"{kind}.{form}": file
+        for kind in ("executive", "dashboard", "technical")
+        for form, file in (
+            ("html", _File("text/html; charset=utf-8", to_html)),
+            ("md", _File("text/markdown; charset=utf-8", to_markdown)),
+            ("json", _File("application/json", to_json)),
+        )
+    },
 }
 
 
@@ -85,7 +92,7 @@ class Reports:
             randomised anew since, other metrics or another plan were asked for, or an older release wrote them.
         """
         try:
-            results = Results.model_validate_json(self._objects.get(_key(experiment.name, LATEST, "report.json")))
+            results = Results.model_validate_json(self._objects.get(_key(experiment.name, LATEST, RESULTS)))
         except (ObjectNotFound, ValidationError):
             return None
         asked = (experiment.config_version, experiment.metrics, experiment.analysis, list(experiment.shares))
@@ -100,7 +107,7 @@ class Reports:
 
     def list(self, experiment: str) -> list[Report]:
         """List an experiment's reports, newest first."""
-        ids = {_id_of(key) for key in self._objects.list(_prefix(experiment)) if key.endswith("/report.json")}
+        ids = {_id_of(key) for key in self._objects.list(_prefix(experiment)) if key.endswith(f"/{RESULTS}")}
         return [Report(experiment, report_id) for report_id in sorted(ids - {LATEST}, reverse=True)]
 
     def link(self, experiment: str, report_id: str, name: str) -> str:

@@ -153,8 +153,10 @@ def test_analyze(
     answer = emulate("AnalyzeFunction").invoke(event("analyze"))
     assert ([report["experiment"] for report in answer["reports"]], answer["failed"]) == ([EXPERIMENT], [])
     latest = f"reports/{EXPERIMENT}/latest/"
-    assert objects(deployment, "ReportBucket", latest) == [f"{latest}report.{kind}" for kind in ("html", "json", "md")]
-    report = read_object(deployment, "ReportBucket", f"{latest}report.json")
+    assert objects(deployment, "ReportBucket", latest) == [
+        f"{latest}{kind}.{form}" for kind in ("dashboard", "executive", "technical") for form in ("html", "json", "md")
+    ]
+    report = read_object(deployment, "ReportBucket", f"{latest}technical.json")
     assert users_and_clicks(json.loads(report)) == observed
 
 

@@ -199,7 +199,7 @@ CASES = [
     case("stats, older spelling: unknown", "GET", "/ab_test/experiment/nothing/stats", None, 404, "nothing"),
     case("reports: unknown", "GET", "/ab_test/experiments/nothing/reports", None, 404, "nothing"),
     case("make report: unknown", "POST", "/ab_test/experiments/nothing/reports", None, 404, "nothing"),
-    case("download: unknown report", "GET", f"{EXPERIMENT}/reports/20200101/report.json", None, 404, "20200101"),
+    case("download: unknown report", "GET", f"{EXPERIMENT}/reports/20200101/technical.json", None, 404, "20200101"),
     case("download: unknown file", "GET", f"{EXPERIMENT}/reports/latest/secrets.txt", None, 404, "secrets.txt"),
 ]
 

@@ -34,7 +34,7 @@ def report(sent: Sent, api: Api) -> dict[str, Any]:
 
 
 def latest(api: Api, experiment: str) -> dict[str, Any]:
-    document: dict[str, Any] = api.get(f"/ab_test/experiments/{experiment}/reports/latest/report.json")
+    document: dict[str, Any] = api.get(f"/ab_test/experiments/{experiment}/reports/latest/technical.json")
     return document
 
 
@@ -115,12 +115,14 @@ def test_reports_are_written_listed_and_downloaded(
     made = api.post(f"/ab_test/experiments/{EXPERIMENT}/reports")
     listed = api.get(f"/ab_test/experiments/{EXPERIMENT}/reports")["reports"]
     assert listed[0] == made
-    html = httpx.get(http.get(made["links"]["report.html"]).headers["location"])
+    html = httpx.get(http.get(made["links"]["executive.html"]).headers["location"])
     assert html.headers["content-type"] == "text/html; charset=utf-8"
     assert "treatment_v3" in html.text
     copies = [copy for _uri, copy in copy_reports(standin, EXPERIMENT, job.reports)]
-    assert sorted(copy.name for copy in copies) == ["report.html", "report.json", "report.md"]
-    assert (job.reports / EXPERIMENT / "latest" / "report.md").read_text().startswith("# recommendation")
+    assert sorted(copy.name for copy in copies) == [
+        f"{kind}.{form}" for kind in ("dashboard", "executive", "technical") for form in ("html", "json", "md")
+    ]
+    assert (job.reports / EXPERIMENT / "latest" / "executive.md").read_text().startswith("# recommendation")
 
 
 def test_nothing_changes_when_a_batch_is_delivered_again(sent: Sent, api: Api, standin: Standin) -> None:

@@ -35,13 +35,13 @@ def transcript(tmp_path_factory: pytest.TempPathFactory) -> str:
             f"PYTHON={shlex.quote(sys.executable)}\n"
             + exports
             + _PRELUDE
-            + "".join(blocks()).replace("-o report.html", f"-o {logs}/report.html")
+            + "".join(blocks()).replace("-o executive.html", f"-o {logs}/executive.html")
         )
         ran = subprocess.run(
             ["bash", "-c", script], cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=240, check=False
         )
         assert ran.returncode == 0, ran.stdout[-2_000:] + ran.stderr[-2_000:]
-        assert "<html" in Path(logs / "report.html").read_text()
+        assert "<html" in Path(logs / "executive.html").read_text()
         return ran.stdout
 
 

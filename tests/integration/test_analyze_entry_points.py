@@ -95,11 +95,11 @@ def test_every_running_experiment_is_reported_on(world: World, scheduled: Handle
     summary = scheduled(event)
     assert [report["experiment"] for report in summary["reports"]] == ["checkout_button", "other"]
     assert summary["failed"] == []
-    document = json.loads(world.files.get("reports/checkout_button/latest/report.json"))
+    document = json.loads(world.files.get("reports/checkout_button/latest/technical.json"))
     assert document["groups"]["control"]["metrics"]["click_rate"]["conversions"] == 1
     assert document["groups"]["control"]["n"] == 2
     assert document["groups"]["treatment"]["metrics"]["revenue"]["sum"] == 12.5
-    assert json.loads(world.files.get("reports/other/latest/report.json"))["decision"]["verdict"] == "no_data"
+    assert json.loads(world.files.get("reports/other/latest/technical.json"))["decision"]["verdict"] == "no_data"
     assert world.files.list("reports/over/") == []
 
 
@@ -129,7 +129,7 @@ def test_models_are_reported_on_with_their_drift(world: World, scheduled: Handle
         key="events/dt=2026-03-01/hour=13/s-3-4.ndjson.gz",
     )
     scheduled({})
-    (model,) = json.loads(world.files.get("reports/ranking/latest/report.json"))["models"]
+    (model,) = json.loads(world.files.get("reports/ranking/latest/technical.json"))["models"]
     assert (model["group"], model["model_name"], model["model_version"], model["predictions"]) == ("a", "m", "v1", 200)
     assert model["latency_ms"] == {"p50": 3.0, "p95": 3.0, "p99": 3.0}
     (age,) = model["drift"]
@@ -177,7 +177,7 @@ def test_statistics_are_those_of_the_latest_report(world: World, call: Call) -> 
     world.events.put("events/dt=2026-03-01/hour=13/s-3-4.ndjson.gz", b"never read", "application/gzip")
     results = call("GET", "/ab_test/experiments/checkout_button/stats")[2]
     del results["age_seconds"]
-    assert results == json.loads(world.files.get("reports/checkout_button/latest/report.json"))
+    assert results == json.loads(world.files.get("reports/checkout_button/latest/technical.json"))
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_statistics_of_another_configuration_are_computed_again(
 
 
 def test_results_of_an_older_release_are_computed_again(world: World, call: Call) -> None:
-    world.files.put("reports/checkout_button/latest/report.json", b'{"experiment": "checkout_button"}', "x")
+    world.files.put("reports/checkout_button/latest/technical.json", b'{"experiment": "checkout_button"}', "x")
     assert call("GET", "/ab_test/experiments/checkout_button/stats")[2]["age_seconds"] == 0
 
 
@@ -204,7 +204,7 @@ def test_a_report_is_made_listed_and_downloaded(call: Call) -> None:
     status, _, report = call("POST", path)
     assert (status, report["report_id"]) == (201, "20260302T120000.000000Z")
     assert call("GET", path)[2] == {"reports": [report]}
-    for link in (*report["links"].values(), f"{path}/latest/report.html"):
+    for link in (*report["links"].values(), f"{path}/latest/executive.html"):
         status, headers, _ = call("GET", link)
         assert status == 307
         folder, _, file = link.removeprefix(f"{path}/").partition("/")
@@ -219,7 +219,7 @@ def test_a_report_is_made_listed_and_downloaded(call: Call) -> None:
         ("GET", "experiments/nothing/reports", 404, "experiment_name: no experiment is called 'nothing'"),
         (
             "GET",
-            "experiments/checkout_button/reports/x/report.md",
+            "experiments/checkout_button/reports/x/executive.md",
             404,
             "report_id: experiment 'checkout_button' has no",
         ),
@@ -230,7 +230,7 @@ def test_a_report_is_made_listed_and_downloaded(call: Call) -> None:
             "file: a report has no file 'secrets.txt'",
         ),
         ("GET", "experiments/a%20b/stats", 400, "name: "),
-        ("GET", "experiments/checkout_button/reports/%2e%2e%5cx/report.md", 400, "report_id: "),
+        ("GET", "experiments/checkout_button/reports/%2e%2e%5cx/executive.md", 400, "report_id: "),
     ],
 )
 def test_what_is_wrong_is_named(call: Call, method: str, path: str, status: int, detail: str) -> None:

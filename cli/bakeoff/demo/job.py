@@ -187,6 +187,6 @@ def _print_sent(sent: Sent, console: Console) -> None:
 def _print_results(api: Api, standin: Standin, job: Job, console: Console) -> None:
     for name in (EXPERIMENT, *map(experiment_name, job.campaigns)):
         console.print()
-        console.print(results_table(api.get(f"/ab_test/experiments/{name}/reports/latest/report.json")))
+        console.print(results_table(api.get(f"/ab_test/experiments/{name}/reports/latest/technical.json")))
         for uri, copy in copy_reports(standin, name, job.reports):
             console.print(f"  {copy}  ({uri})", highlight=False, soft_wrap=True)

@@ -16,6 +16,9 @@ from stats.proportions import Proportion
 from tests.support import NOON, experiment
 
 
+NAMES = [f"{kind}.{form}" for kind in ("dashboard", "executive", "technical") for form in ("html", "json", "md")]
+
+
 def results(moment: datetime = NOON, name: str = "checkout_button") -> Results:
     group = GroupSummary(20, {"click_rate": Proportion(4, 20), "revenue": Moments(20, 10.0, 5.0)})
     return analyse(experiment(name=name), Summary({"control": group, "treatment": group}), moment)
@@ -31,26 +34,25 @@ def reports(objects: InMemoryObjectStore) -> Reports:
     return Reports(objects)
 
 
-def test_a_report_is_three_files_and_the_latest(objects: InMemoryObjectStore, reports: Reports) -> None:
+def test_a_report_is_nine_files_and_the_latest(objects: InMemoryObjectStore, reports: Reports) -> None:
     report = reports.write(results())
     assert report.to_json() == {
         "report_id": "20260301T120000.000000Z",
         "experiment": "checkout_button",
         "created_at": "2026-03-01T12:00:00Z",
         "links": {
-            f"report.{kind}": f"/ab_test/experiments/checkout_button/reports/20260301T120000.000000Z/report.{kind}"
-            for kind in ("html", "json", "md")
+            name: f"/ab_test/experiments/checkout_button/reports/20260301T120000.000000Z/{name}" for name in NAMES
         },
     }
     assert objects.list("") == [
-        f"reports/checkout_button/{folder}/report.{kind}"
-        for folder in ("20260301T120000.000000Z", "latest")
-        for kind in ("html", "json", "md")
+        f"reports/checkout_button/{folder}/{name}" for folder in ("20260301T120000.000000Z", "latest") for name in NAMES
     ]
-    document = json.loads(objects.get("reports/checkout_button/latest/report.json"))
+    document = json.loads(objects.get("reports/checkout_button/latest/technical.json"))
     assert document == results().to_json()
-    assert objects.get("reports/checkout_button/latest/report.md").startswith(b"# checkout\\_button: Continue testing")
-    assert objects.get("reports/checkout_button/latest/report.html").startswith(b"<!doctype html>")
+    assert objects.get("reports/checkout_button/latest/executive.md").startswith(
+        b"# checkout\\_button: Continue testing"
+    )
+    assert objects.get("reports/checkout_button/latest/executive.html").startswith(b"<!doctype html>")
 
 
 def test_ids_sort_by_time_in_utc() -> None:
@@ -68,15 +70,16 @@ def test_the_newest_is_listed_first_and_is_the_latest(objects: InMemoryObjectSto
     assert listed == ["20260301T130000.000000Z", "20260301T120000.000000Z"]
     assert reports.list("nothing") == []
     assert (
-        json.loads(objects.get("reports/checkout_button/latest/report.json"))["computed_at"] == "2026-03-01T13:00:00Z"
+        json.loads(objects.get("reports/checkout_button/latest/technical.json"))["computed_at"]
+        == "2026-03-01T13:00:00Z"
     )
 
 
 def test_links_lead_to_files_that_are_there(reports: Reports) -> None:
     reports.write(results())
-    link = reports.link("checkout_button", "latest", "report.html")
-    assert link == "memory:reports/checkout_button/latest/report.html?expires=900"
+    link = reports.link("checkout_button", "latest", "executive.html")
+    assert link == "memory:reports/checkout_button/latest/executive.html?expires=900"
     with pytest.raises(ReportNotFound, match="report_id: experiment 'checkout_button' has no report 'x'"):
-        reports.link("checkout_button", "x", "report.html")
+        reports.link("checkout_button", "x", "executive.html")
     with pytest.raises(ReportNotFound, match=r"file: a report has no file 'report\.pdf'"):
         reports.link("checkout_button", "latest", "report.pdf")
