@@ -1,9 +1,14 @@
 """Fixtures that several suites share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # What the AWS SDK and Powertools read when a module makes a client or a logger; no test reaches AWS.
 os.environ.update(
@@ -23,3 +28,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data sets at {folder}: set BAKEOFF_SHARED_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """A headless Chromium; tests that need it are skipped where there is none."""
+    from tests.browser import open_browser  # noqa: PLC0415 - only those tests pay for the import
+
+    with open_browser() as opened:
+        yield opened
