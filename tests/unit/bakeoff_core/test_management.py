@@ -435,3 +435,45 @@ def test_a_preview_writes_nothing(clock: SettableClock) -> None:
     assert manager.list() == []
     with pytest.raises(ObjectNotFound):
         lists.load(describe(USERS))
+
+
+def test_a_part_changes_in_any_status_and_moves_no_unit(manager: ExperimentManager, clock: SettableClock) -> None:
+    created = manager.create(DOCUMENT, "ann")
+    for action in ("start", "complete"):
+        manager.move("e", action, "ann")
+    clock.advance(60)
+    changed = manager.change_part("e", "schedule", {"frequency": "daily", "time_zone": "Europe/Berlin"}, "bea")
+    assert changed.schedule is not None
+    assert (changed.schedule.time_zone, changed.schedule.time) == ("Europe/Berlin", "08:00")
+    assert (changed.status, changed.version, changed.config_version) == ("completed", created.version + 3, 1)
+    assert changed.updated_at == clock.now
+    assert manager.get("e") == changed
+    assert [(each.audit.actor, each.audit.action) for each in manager.history("e")][-1] == ("bea", "change")
+    assert manager.change_part("e", "schedule", None, "bea").schedule is None
+
+
+def test_a_wrong_part_is_named_to_its_field(manager: ExperimentManager) -> None:
+    manager.create(DOCUMENT, "ann")
+    with pytest.raises(InvalidInput) as refused:
+        manager.change_part(
+            "e", "schedule", {"frequency": "daily", "time_zone": "Mars/Base", "weekday": "friday"}, "bea"
+        )
+    assert [error.loc for error in refused.value.errors] == ["schedule.time_zone", "schedule.weekday"]
+    assert manager.get("e").version == 1
+
+
+def test_no_part_of_an_archived_experiment_changes(manager: ExperimentManager) -> None:
+    manager.create(DOCUMENT, "ann")
+    manager.archive("e", "ann")
+    with pytest.raises(ChangeRefused, match="is archived"):
+        manager.change_part("e", "schedule", None, "ann")
+
+
+def test_a_definition_that_leaves_a_part_out_keeps_it(manager: ExperimentManager) -> None:
+    manager.create(DOCUMENT | {"schedule": {"frequency": "hourly"}}, "ann")
+    present, after = manager.preview(DOCUMENT)
+    assert present == after
+    kept = manager.change("e", DOCUMENT | {"sample_rate": 0.5}, "ann").schedule
+    assert kept is not None
+    assert (kept.frequency, kept.minute) == ("hourly", 0)
+    assert manager.change("e", DOCUMENT | {"schedule": None}, "ann").schedule is None

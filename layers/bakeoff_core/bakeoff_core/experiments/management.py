@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from pydantic import ValidationError
 
@@ -30,6 +30,12 @@ Units = tuple[str, ...]
 
 _ALIVE: frozenset[Status] = frozenset({"running", "paused"})
 _UNSEEN_BY_UNITS = ("description", "shadow_model_name", "shadow_model_version")
+
+Part = Literal["schedule", "alert_rules"]
+"""A part of an experiment that has a route of its own: it changes whatever the experiment's status is, and touches
+neither what units meet nor what decides."""
+
+_PARTS: tuple[Part, ...] = get_args(Part)
 
 SET_BY_BAKEOFF = frozenset(Experiment.model_fields) - DEFINED
 """What Bakeoff itself keeps track of, and no caller sets."""
@@ -95,7 +101,8 @@ class ExperimentManager:
         """Replace an experiment's definition.
 
         The document that `get` returned may come back whole; its `version`, if there, guards against
-        changes made in the meantime. An experiment that was started keeps a `start_time` that is left out.
+        changes made in the meantime. An experiment that was started keeps a `start_time` that is left out,
+        and every experiment keeps a `schedule` or `alert_rules` that are left out: they have routes of their own.
 
         Args:
             name: The experiment.
@@ -115,6 +122,31 @@ class ExperimentManager:
         """
         changed, units = self._changed(self._store.get(name), document, new_version=new_version)
         return self._put(changed, units, Audit(actor, "change", changed.updated_at), self._claim(changed))
+
+    def change_part(self, name: str, part: Part, value: object, actor: str) -> Experiment:
+        """Replace one part of an experiment, in any status, with no new configuration version.
+
+        Args:
+            name: The experiment.
+            part: The field that holds it.
+            value: Its new value, as parsed from JSON.
+            actor: Who asks for it.
+
+        Raises:
+            ExperimentNotFound: There is no such experiment.
+            InvalidInput: Something in it is wrong; errors name fields such as `schedule.time_zone`.
+            ChangeRefused: The experiment is archived.
+            VersionConflict: Somebody else changed the experiment in the meantime.
+            PayloadTooLarge: The experiment is larger than is kept.
+        """
+        present = self._store.get(name)
+        _refuse_archived(present)
+        document = present.model_dump(mode="json", include=set(DEFINED))
+        changed = getattr(_definition({**document, part: value}), part)
+        now = self._clock()
+        return self._store.put(
+            present.model_copy(update={part: changed, "updated_at": now}), Audit(actor, "change", now)
+        )
 
     def preview(
         self, document: Mapping[str, Any], *, new_version: bool = False
@@ -137,7 +169,7 @@ class ExperimentManager:
             present = self._store.get(definition.name)
         except ExperimentNotFound:
             return None, _checked_size(self._created(document)[0])
-        same, _ = self._settled(_with_start(document, present), present)
+        same, _ = self._settled(_with_kept(document, present), present)
         if present.archived_at is None and _fields(same) == _fields(present):
             return present, present
         changed, _ = self._changed(present, document, new_version=new_version)
@@ -217,7 +249,7 @@ class ExperimentManager:
         if document.get("version", present.version) != present.version:
             raise VersionConflict(present.name)
         _refuse_changed_state(document, present.model_dump(mode="json"))
-        definition, units = self._settled(_with_start(document, present), present)
+        definition, units = self._settled(_with_kept(document, present), present)
         if definition.name != present.name:
             raise InvalidInput.of("name", f"must stay {present.name!r}")
         if present.status not in _ALIVE | {"draft"}:
@@ -313,10 +345,13 @@ def _checked_size(experiment: Experiment) -> Experiment:
     return experiment
 
 
-def _with_start(document: Mapping[str, Any], present: Experiment) -> Mapping[str, Any]:
+def _with_kept(document: Mapping[str, Any], present: Experiment) -> Mapping[str, Any]:
+    """Add what a definition that leaves it out does not change."""
+    kept = present.model_dump(mode="json", include={part for part in _PARTS if part not in document})
     # Starting set it where the owner had not, so that a definition written down before does not have it.
-    keeps = present.status != "draft" and document.get("start_time") is None
-    return {**document, "start_time": present.start_time} if keeps else document
+    if present.status != "draft" and document.get("start_time") is None:
+        kept["start_time"] = present.start_time
+    return {**document, **kept}
 
 
 def _start_of(experiment: Experiment, now: datetime) -> datetime:

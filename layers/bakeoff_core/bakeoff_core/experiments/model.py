@@ -21,6 +21,7 @@ from bakeoff_core.assignment.targeting import Condition, compile_condition
 from bakeoff_core.experiments.analysis_plan import AnalysisPlan
 from bakeoff_core.experiments.document import Document
 from bakeoff_core.experiments.metrics import Metric
+from bakeoff_core.experiments.schedule import Schedule
 from bakeoff_core.validation import FiniteJson, Name, UnitId
 
 Status = Literal["draft", "running", "paused", "stopped", "completed"]
@@ -169,6 +170,7 @@ class ExperimentDefinition(Document):
     sticky_days: int | None = Field(default=None, ge=1, le=3_660)
     analysis: AnalysisPlan = AnalysisPlan()
     flag_value: Annotated[str, StringConstraints(max_length=256)] = "parameters"
+    schedule: Schedule | None = None
 
     @field_validator("groups")
     @classmethod
