@@ -19,8 +19,10 @@ from bakeoff_core.stores.models import (
     AliasMove,
     DynamoModelRegistry,
     InMemoryModelRegistry,
+    ModelReference,
     ModelRegistry,
     ModelVersion,
+    Standing,
 )
 from tests.support import NOON
 
@@ -214,3 +216,15 @@ def test_a_table_that_does_not_answer_is_an_unavailable_dependency(aws: None) ->
     for call in calls:
         with pytest.raises(DependencyUnavailable, match="the model registry is unavailable at the moment"):
             call()
+
+
+def test_says_how_many_versions_are_at_once(registry: ModelRegistry) -> None:
+    for version in ("v1", "v2"):
+        registry.register(model(version))
+    registry.set_alias("m", "champion", "v2")
+    registry.set_status("m", "v2", "unhealthy", reason="the probe row came out wrong")
+    v1 = Standing(model_name="m", model_version="v1", status="loading")
+    v2 = Standing(model_name="m", model_version="v2", status="unhealthy", reason="the probe row came out wrong")
+    references: list[ModelReference] = [("m", "v1"), ("m", None), ("m", "champion"), ("m", "v3"), ("n", None)]
+    assert registry.standings(references) == {("m", "v1"): v1, ("m", None): v2, ("m", "champion"): v2}
+    assert registry.standings([]) == {}

@@ -2,16 +2,17 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from botocore.exceptions import ClientError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bakeoff_core.clock import Clock, rfc3339, utc_now
 from bakeoff_core.errors import AliasMoved, InvalidInput, ModelInUse, ModelNotFound, ModelVersionExists
-from bakeoff_core.stores.aws import aws_failures
+from bakeoff_core.stores.aws import aws_failures, batch_get
 from bakeoff_core.stores.cache import BoundedAgeCache
 from bakeoff_core.validation import NAME_PATTERN, FiniteJson, Name
 
@@ -47,6 +48,21 @@ class ModelVersion(BaseModel):
     def model_key(self) -> str:
         """The version's full name, `name:version`."""
         return f"{self.name}:{self.version}"
+
+
+class Standing(BaseModel):
+    """How the version that a name stands for is, without its metadata."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    model_name: Name
+    model_version: Name
+    status: ModelStatus
+    reason: str | None = None
+
+
+ModelReference: TypeAlias = tuple[str, str | None]
+"""A model's name, and a version, an alias or, for `champion`, None."""
 
 
 class AliasMove(BaseModel):
@@ -85,6 +101,10 @@ class ModelRegistry(Protocol):
 
     def list(self) -> list[ModelVersion]:
         """Read all versions, by name and version."""
+        ...
+
+    def standings(self, references: Iterable[ModelReference]) -> dict[ModelReference, Standing]:
+        """Say how the versions are that references stand for; those that stand for none are left out."""
         ...
 
     def register(self, model: ModelVersion) -> None:
@@ -211,6 +231,17 @@ class InMemoryModelRegistry(_Aliases):
         """Read all versions, by name and version."""
         return [self._versions[key] for key in sorted(self._versions)]
 
+    def standings(self, references: Iterable[ModelReference]) -> dict[ModelReference, Standing]:
+        """Say how the versions are that references stand for."""
+        found: dict[ModelReference, Standing] = {}
+        for reference in references:
+            with suppress(ModelNotFound):
+                model = self.resolve(*reference)
+                found[reference] = Standing(
+                    model_name=model.name, model_version=model.version, status=model.status, reason=model.reason
+                )
+        return found
+
     def register(self, model: ModelVersion) -> None:
         """Add a version."""
         key = (model.name, model.version)
@@ -312,6 +343,37 @@ class DynamoModelRegistry(_Aliases):
         with aws_failures("the model registry"):
             items = [item for page in pages for item in page["Items"]]
         return sorted(map(_version_of, items), key=lambda model: (model.name, model.version))
+
+    def standings(self, references: Iterable[ModelReference]) -> dict[ModelReference, Standing]:
+        """Say how the versions are that references stand for, in two rounds of batched reads."""
+        wanted = {reference: reference[1] or DEFAULT_ALIAS for reference in references}
+        aliases = self._read_parts({(name, _ALIAS + wanted[name, given]) for name, given in wanted}, ("version",))
+        targets = {
+            (name, given): aliases.get((name, _ALIAS + version), {}).get("version", version)
+            for (name, given), version in wanted.items()
+        }
+        items = self._read_parts({(name, _VERSION + targets[name, given]) for name, given in targets}, _STATUS)
+        return {
+            reference: Standing(
+                model_name=reference[0],
+                model_version=version,
+                status=item["status"],
+                reason=item.get("reason"),
+            )
+            for reference, version in targets.items()
+            if (item := items.get((reference[0], _VERSION + version))) is not None
+        }
+
+    def _read_parts(self, keys: set[tuple[str, str]], parts: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
+        names = {"#name": "name", "#item": "item"} | {f"#part{index}": part for index, part in enumerate(parts)}
+        items = batch_get(
+            self._table,
+            [{"name": name, "item": item} for name, item in sorted(keys)],
+            "the model registry",
+            ProjectionExpression=", ".join(names),
+            ExpressionAttributeNames=names,
+        )
+        return {(item["name"], item["item"]): item for item in items}
 
     def register(self, model: ModelVersion) -> None:
         """Add a version."""
@@ -454,6 +516,7 @@ class DynamoModelRegistry(_Aliases):
         return found
 
 
+_STATUS = ("status", "reason")
 _STANDING = {"status", "reason", "loaded_at"}
 _USED = {"ConditionExpression": "attribute_exists(#name)", "ExpressionAttributeNames": {"#name": "name"}}
 _UNUSED = {"ConditionExpression": "attribute_not_exists(#name)", "ExpressionAttributeNames": {"#name": "name"}}
