@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from threading import Timer
+from threading import Event, Timer
 from urllib.parse import SplitResult, urlsplit
 
 Address = IPv4Address | IPv6Address
@@ -66,7 +66,8 @@ class Poster:
         address = self._address(host, parts.scheme)
         connection = self._connection(parts, address)
         # A receiver that sends a byte now and then would outlast every time-out of a single read.
-        timer = Timer(self.seconds, _cut, [connection])
+        late = Event()
+        timer = Timer(self.seconds, _cut, [connection, late])
         timer.daemon = True
         timer.start()
         try:
@@ -76,6 +77,8 @@ class Poster:
         finally:
             timer.cancel()
             connection.close()
+        if late.is_set():  # what was read of the answer may look whole
+            raise TryAgain(f"{host}: took too long")
         if status in _ANSWERED:
             return
         if status in _AGAIN or status >= _SERVER_ERROR:
@@ -136,6 +139,7 @@ def _answer(connection: http.client.HTTPConnection, parts: SplitResult, body: by
     return connection.getresponse().status
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
+def _cut(connection: http.client.HTTPConnection, late: Event) -> None:
+    late.set()
     with suppress(OSError, AttributeError):
         connection.sock.shutdown(socket.SHUT_RDWR)

@@ -17,7 +17,10 @@ ACCOUNT = "123456789012"  # moto's
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 
 _STACK = "bakeoff"
-_DATA_PLANE = frozenset({"AWS::DynamoDB::Table", "AWS::Kinesis::Stream", "AWS::S3::Bucket", "AWS::SQS::Queue"})
+_DATA_PLANE = frozenset(
+    {"AWS::DynamoDB::Table", "AWS::Kinesis::Stream", "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue"}
+)
+_SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 - a type
 _SECONDS_TO_STOP = 5
 
 
@@ -77,9 +80,15 @@ class Cloud:
         Returns:
             The value of each expression, by the same key; plain values as they were.
         """
+        # moto's CloudFormation does not know these; their references become parameters.
+        made = {
+            name: self._make_secret(name, resource["Properties"]["GenerateSecretString"])
+            for name, resource in declarations.resources.items()
+            if resource["Type"] == _SECRET
+        }
         unresolved = {f"Value{i}": key for i, (key, value) in enumerate(expressions.items()) if isinstance(value, dict)}
         template = {
-            "Parameters": declarations.parameters,
+            "Parameters": {**declarations.parameters, **{name: {"Type": "String"} for name in made}},
             "Conditions": declarations.conditions,
             "Resources": data_plane(declarations),
             "Outputs": {output: {"Value": expressions[key]} for output, key in unresolved.items()},
@@ -88,11 +97,16 @@ class Cloud:
         client.create_stack(
             StackName=_STACK,
             TemplateBody=json.dumps(template),
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in {**parameters, **made}.items()],
         )
         outputs = client.describe_stacks(StackName=_STACK)["Stacks"][0].get("Outputs", [])
         resolved = {unresolved[output["OutputKey"]]: output["OutputValue"] for output in outputs}
         return dict(expressions) | resolved
+
+    def _make_secret(self, name: str, generate: Mapping[str, Any]) -> str:
+        client = self.session.client("secretsmanager", endpoint_url=self.endpoint_url)
+        password = client.get_random_password(**generate)["RandomPassword"]
+        return client.create_secret(Name=f"{_STACK}-{name}", SecretString=password)["ARN"]
 
     def names(self) -> dict[str, str]:
         """The physical name of each resource, by its name in the template."""

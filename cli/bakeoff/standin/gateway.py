@@ -98,23 +98,46 @@ class Gateway:
         return await run_in_threadpool(_ask_lambda, function, payload or b"{}")
 
 
-class GatewayServer:
-    """A gateway that listens on loopback in a thread of its own."""
+class Port:
+    """A port of loopback, taken before anything answers there, so that its URL can be passed on.
 
-    def __init__(self, gateway: Gateway, port: int) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    Args:
+        number: Which one; 0 means any free one.
+
+    Attributes:
+        url: What requests to it begin with.
+
+    Raises:
+        UsageError: It is not to be had.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            self._socket.bind(("127.0.0.1", port))
+            self.socket.bind(("127.0.0.1", number))
         except OSError as error:
-            self._socket.close()
-            raise UsageError(f"port {port}: {error.strerror}") from error
+            self.socket.close()
+            raise UsageError(f"port {number}: {error.strerror}") from error
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+
+class GatewayServer:
+    """A gateway that listens on a port in a thread of its own."""
+
+    def __init__(self, gateway: Gateway, port: Port) -> None:
+        self._socket = port.socket
         config = uvicorn.Config(
             gateway.app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, name="gateway")
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def __enter__(self) -> Self:
         self._socket.listen()  # from here on a request waits for its answer instead of being refused
@@ -124,7 +147,6 @@ class GatewayServer:
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
         self._thread.join()
-        self._socket.close()
 
 
 def _ask(function: Function, payload: bytes) -> HttpAnswer:

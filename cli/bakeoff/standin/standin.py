@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from bakeoff.standin.cloud import ACCOUNT, CREDENTIALS, REGION, Cloud, data_plane
 from bakeoff.standin.functions import Function
-from bakeoff.standin.gateway import Gateway, GatewayServer
+from bakeoff.standin.gateway import Gateway, GatewayServer, Port
 from bakeoff.standin.pollers import KinesisPoller, Poller, SourceMapping, SqsPoller
 from bakeoff.standin.retries import RetryPolicy
 from bakeoff.standin.routing import Router
@@ -113,9 +113,12 @@ class Standin:
         every = {schedule.name: interval(schedule.expression) for schedule in declarations.schedules}
         self._schedules = declarations.schedules
         self._prepare_logs(declarations)
+        port = stack.enter_context(Port(self._port))
+        self.url = port.url
         self._cloud = stack.enter_context(Cloud(self._logs / "moto.log"))
         self.endpoint_url = self._cloud.endpoint_url
-        values = self._cloud.create(declarations, self._parameters, _expressions(declarations))
+        parameters = {"PublicUrl": self.url, **self._parameters}
+        values = self._cloud.create(declarations, parameters, _expressions(declarations))
         self.resources = self._cloud.names()
         if self._keep is not None:
             restore(self._cloud, self._holdings(declarations), self._keep)
@@ -128,8 +131,7 @@ class Standin:
         for function in self._functions.values():
             stack.callback(function.stop)
 
-        server = GatewayServer(Gateway(self._functions, Router(declarations.routes), _now), self._port)
-        self.url = stack.enter_context(server).url
+        stack.enter_context(GatewayServer(Gateway(self._functions, Router(declarations.routes), _now), port))
         self.environment = self._environment(declarations, values)
 
         for source in declarations.event_sources:

@@ -1,5 +1,6 @@
 """Reading templates, above all the project's own."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,8 @@ def actions(statement: dict[str, Any]) -> set[str]:
 
 
 def test_every_function_has_code_and_a_handler_there(declared: Declarations) -> None:
-    assert len(declared.functions) == 9
+    # The roles of these two are written out, and have tests of their own.
+    assert declared.functions.keys() == {*ALLOWED, "DeliverFunction", "NotifyFunction"}
     for function in declared.functions.values():
         module = function.handler.removesuffix(".handler")
         assert (function.code / f"{module}.py").is_file()
@@ -74,12 +76,12 @@ def test_every_function_has_code_and_a_handler_there(declared: Declarations) -> 
 
 def test_every_route_has_one_function(declared: Declarations) -> None:
     routes = [(route.method, route.path) for route in declared.routes]
-    assert len(routes) == len(set(routes)) == 42
+    assert len(routes) == len(set(routes)) == 43
     assert {route.function for route in declared.routes} <= declared.functions.keys()
 
 
-def test_the_delivery_function_has_a_stream_and_two_queues(declared: Declarations) -> None:
-    assert [source.function for source in declared.event_sources] == ["DeliverFunction"] * 3
+def test_streams_and_queues_feed_functions(declared: Declarations) -> None:
+    assert Counter(source.function for source in declared.event_sources) == {"DeliverFunction": 3, "NotifyFunction": 1}
     for source in declared.event_sources:
         assert source.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
@@ -93,10 +95,8 @@ def test_analysis_compaction_and_the_refresh_of_bandits_are_scheduled(declared: 
 
 
 def test_data_is_protected(declared: Declarations) -> None:
-    kinds = {"AWS::DynamoDB::Table": 0, "AWS::S3::Bucket": 0, "AWS::Kinesis::Stream": 0, "AWS::SQS::Queue": 0}
     for resource in data_plane(declared).values():
         properties = resource["Properties"]
-        kinds[resource["Type"]] += 1
         if resource["Type"] == "AWS::DynamoDB::Table":
             assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
             assert properties["SSESpecification"] == {"SSEEnabled": True}
@@ -104,7 +104,13 @@ def test_data_is_protected(declared: Declarations) -> None:
             assert all(properties["PublicAccessBlockConfiguration"].values())
             assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
             assert "BucketEncryption" in properties
-    assert kinds == {"AWS::DynamoDB::Table": 5, "AWS::S3::Bucket": 3, "AWS::Kinesis::Stream": 1, "AWS::SQS::Queue": 3}
+        elif resource["Type"] == "AWS::SQS::Queue":
+            assert properties["SqsManagedSseEnabled"] is True
+        elif resource["Type"] == "AWS::SNS::Topic":
+            assert properties["KmsMasterKeyId"]
+        else:
+            assert resource["Type"] == "AWS::Kinesis::Stream"
+            assert properties["StreamEncryption"]["EncryptionType"] == "KMS"
 
 
 @pytest.mark.parametrize("function", ALLOWED)
@@ -133,6 +139,24 @@ def test_delivery_reaches_its_own_stream_and_queues_alone(declared: Declarations
     assert "ManagedPolicyArns" not in role
     unbound = [statement for statement in statements(declared, "DeliverRole") if statement["Resource"] == "*"]
     assert [statement["Action"] for statement in unbound] == ["kinesis:ListStreams"]  # takes no resource
+
+
+def test_notices_reach_what_the_stack_names_alone(declared: Declarations) -> None:
+    role = declared.resources["NotifyRole"]["Properties"]
+    assert "ManagedPolicyArns" not in role
+    granted = statements(declared, "NotifyRole")
+    assert set().union(*map(actions, granted)) == {
+        "dynamodb:DeleteItem",
+        "dynamodb:PutItem",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "secretsmanager:GetSecretValue",
+        "sns:Publish",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+    }
+    assert all(isinstance(statement["Resource"], dict) for statement in granted)
 
 
 def test_logs_end(declared: Declarations) -> None:
