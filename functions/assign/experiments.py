@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from fastapi import Depends, FastAPI, Path, Query, Request
+from pydantic import TypeAdapter
 
 from bakeoff_core.clock import utc_now
 from bakeoff_core.errors import InvalidInput
@@ -13,6 +14,7 @@ from bakeoff_core.experiments.lifecycle import Action
 from bakeoff_core.experiments.management import ExperimentManager
 from bakeoff_core.experiments.model import Experiment, ExperimentDefinition
 from bakeoff_core.experiments.planning import Planned, Planner, read_documents
+from bakeoff_core.experiments.schedule import Schedule
 from bakeoff_core.http import parse_json
 from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.settings import Settings
@@ -40,7 +42,7 @@ async def _document(request: Request) -> dict[str, Any]:
 
 # The body is validated by the manager, whose errors name the field; the schema is for the documentation.
 Document = Annotated[dict[str, Any], Depends(_document)]
-File = Annotated[Any, Depends(_json)]
+Json = Annotated[Any, Depends(_json)]
 _DOCUMENTED_BODY = {
     "requestBody": {
         "required": True,
@@ -63,6 +65,14 @@ _DOCUMENTED_FILE = {
                 }
             }
         },
+    }
+}
+
+
+_DOCUMENTED_SCHEDULE = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": TypeAdapter(Schedule | None).json_schema()}},
     }
 }
 
@@ -102,7 +112,7 @@ def build_app(manager: ExperimentManager) -> FastAPI:
 
     @app.put("/ab_test/experiments", openapi_extra=_DOCUMENTED_FILE)
     async def apply_experiments(
-        file: File,
+        file: Json,
         actor: Actor,
         *,
         dry_run: Annotated[bool, Query()] = False,
@@ -120,6 +130,10 @@ def build_app(manager: ExperimentManager) -> FastAPI:
         name: Name, document: Document, actor: Actor, *, new_version: Annotated[bool, Query()] = False
     ) -> Experiment:
         return manager.change(name, document, actor, new_version=new_version)
+
+    @app.put("/ab_test/experiments/{name}/schedule", openapi_extra=_DOCUMENTED_SCHEDULE)
+    async def change_schedule(name: Name, schedule: Json, actor: Actor) -> Experiment:
+        return manager.change_part(name, "schedule", schedule, actor)
 
     @app.delete("/ab_test/experiments/{name}")
     async def archive_experiment(name: Name, actor: Actor) -> Experiment:

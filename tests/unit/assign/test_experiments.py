@@ -54,6 +54,21 @@ def test_an_experiment_from_draft_to_archive(call: Any) -> None:
     assert call("GET", PATH) == (200, [])
 
 
+def test_a_schedule_is_set_and_removed(call: Any) -> None:
+    call("POST", PATH, DOCUMENT)
+    call("POST", f"{PATH}/e/start")
+    status, changed = call("PUT", f"{PATH}/e/schedule", {"frequency": "monthly", "day_of_month": 31})
+    assert (status, changed["schedule"]["day_of_month"], changed["config_version"]) == (200, 31, 1)
+    assert call("GET", f"{PATH}/e")[1]["schedule"] == changed["schedule"]
+    change = call("GET", f"{PATH}/e/history")[1][-1]
+    assert change["action"] == "change"
+    assert [each["field"] for each in change["changes"]] == ["schedule"]
+    status, refused = call("PUT", f"{PATH}/e/schedule", {"frequency": "daily", "time_zone": "Mars"})
+    assert (status, [error["loc"] for error in refused["errors"]]) == (400, ["schedule.time_zone"])
+    assert call("PUT", f"{PATH}/e/schedule", "null")[1]["schedule"] is None
+    assert call("PUT", f"{PATH}/f/schedule", "null")[0] == 404
+
+
 def test_an_experiment_is_stopped(call: Any) -> None:
     call("POST", PATH, DOCUMENT)
     call("POST", f"{PATH}/e/start")
