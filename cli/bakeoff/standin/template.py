@@ -14,7 +14,7 @@ from samtranslator.yaml_helper import yaml_parse
 from bakeoff.errors import UsageError
 
 _PLACEHOLDER_CODE = "s3://local/code.zip"  # the translator refuses a folder; the folders are kept apart
-_FUNCTION_OF_INTEGRATION = re.compile(r"\$\{(\w+)\.Arn\}/invocations$")
+_TARGET_OF_INTEGRATION = re.compile(r"\$\{(\w+)(?:\.Arn)?\}/invocations$")
 
 
 class TemplateError(UsageError):
@@ -90,21 +90,24 @@ def read_template(path: Path, *, region: str) -> Declarations:
     # No managed policy is known by name: permissions play no part here.
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
     resources = translator.translate(source, {})["Resources"]
+    targets = _functions_by_target(resources)
     return Declarations(
         functions={
             name: _function(name, resource, folders) for name, resource in _of_type(resources, "AWS::Lambda::Function")
         },
         routes=tuple(
-            route for _, api in _of_type(resources, "AWS::ApiGatewayV2::Api") for route in _routes(api["Properties"])
+            route
+            for _, api in _of_type(resources, "AWS::ApiGatewayV2::Api")
+            for route in _routes(api["Properties"], targets)
         ),
         event_sources=tuple(
-            EventSource(name, mapping["Properties"]["FunctionName"]["Ref"], mapping["Properties"])
+            EventSource(name, targets[mapping["Properties"]["FunctionName"]["Ref"]], mapping["Properties"])
             for name, mapping in _of_type(resources, "AWS::Lambda::EventSourceMapping")
         ),
         schedules=tuple(
             Schedule(
                 name,
-                schedule["Properties"]["Target"]["Arn"]["Fn::GetAtt"][0],
+                targets[_referred(schedule["Properties"]["Target"]["Arn"])],
                 schedule["Properties"]["ScheduleExpression"],
             )
             for name, schedule in _of_type(resources, "AWS::Scheduler::Schedule")
@@ -126,6 +129,20 @@ def _take_folders(resources: Mapping[str, Any], root: Path) -> Iterator[tuple[st
 
 def _of_type(resources: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any]]:
     return ((name, resource) for name, resource in resources.items() if resource["Type"] == kind)
+
+
+def _functions_by_target(resources: Mapping[str, Any]) -> dict[str, str]:
+    """Find the function behind each logical id that something invokes: its own, or its alias's."""
+    functions = {name: name for name, _ in _of_type(resources, "AWS::Lambda::Function")}
+    aliases = {
+        name: alias["Properties"]["FunctionName"]["Ref"] for name, alias in _of_type(resources, "AWS::Lambda::Alias")
+    }
+    return functions | aliases
+
+
+def _referred(expression: Mapping[str, Any]) -> str:
+    name: str = expression["Ref"] if "Ref" in expression else expression["Fn::GetAtt"][0]
+    return name
 
 
 def _function(name: str, resource: Mapping[str, Any], folders: Mapping[str, Path]) -> FunctionDeclaration:
@@ -151,11 +168,11 @@ def _layer(translated_name: str, folders: Mapping[str, Path]) -> Path:
     return folders[max(owners, key=len)]
 
 
-def _routes(api: Mapping[str, Any]) -> Iterator[Route]:
+def _routes(api: Mapping[str, Any], targets: Mapping[str, str]) -> Iterator[Route]:
     for path, methods in api["Body"]["paths"].items():
         for method, operation in methods.items():
             uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
-            target = _FUNCTION_OF_INTEGRATION.search(uri)
-            if target is None:
+            target = _TARGET_OF_INTEGRATION.search(uri)
+            if target is None or target[1] not in targets:
                 raise TemplateError(f"{method} {path}: is not answered by a function")
-            yield Route("ANY" if method.startswith("x-amazon") else method.upper(), path, target[1])
+            yield Route("ANY" if method.startswith("x-amazon") else method.upper(), path, targets[target[1]])
