@@ -12,10 +12,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from bakeoff_core.clock import Clock, rfc3339
 from bakeoff_core.experiments.recipients import Email, Recipient, Slack, Topic, Webhook, checked_url
 from bakeoff_core.notifications import Notification
-from hooks import Poster, Refused, TryAgain
+from hooks import Refused, TryAgain
 from signing import signed_headers
 
-Send: TypeAlias = Callable[[Notification, Any], None]
+Post: TypeAlias = Callable[[str, bytes, Mapping[str, str]], None]
 Secrets: TypeAlias = Callable[[str], str]
 """Reads the secret of a name. Raises Refused or TryAgain."""
 
@@ -43,7 +43,7 @@ class Channels:
     Attributes:
         sns: A boto3 SNS client.
         ses: A boto3 SES v2 client.
-        poster: Posts to URLs.
+        post: Posts a body with headers to a URL. Raises Refused or TryAgain.
         read_secret: Reads a secret by its name.
         clock: The time.
         public_url: What links within the API begin with.
@@ -53,7 +53,7 @@ class Channels:
 
     sns: Any
     ses: Any
-    poster: Poster
+    post: Post
     read_secret: Secrets
     clock: Clock
     public_url: str
@@ -114,8 +114,8 @@ class Channels:
         link = self._link(notification)
         if link is not None:
             blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": f"<{_slack_text(link)}|Read more>"}})
-        body = json.dumps({"text": notification.subject, "blocks": blocks}).encode()
-        self.poster.post(self._url(slack), body, {"Content-Type": _JSON, "User-Agent": USER_AGENT})
+        body = json.dumps({"text": subject, "blocks": blocks}).encode()
+        self.post(self._url(slack), body, {"Content-Type": _JSON, "User-Agent": USER_AGENT})
 
     def _post_signed(self, notification: Notification, webhook: Webhook) -> None:
         document = notification.model_dump(mode="json", exclude={"recipients", "link", "kind", "created_at"})
@@ -129,7 +129,7 @@ class Channels:
         ).encode()
         secret = self.read_secret(self.signing_secret)
         headers = signed_headers(secret, notification.id, self.clock(), body)
-        self.poster.post(self._url(webhook), body, {"Content-Type": _JSON, "User-Agent": USER_AGENT, **headers})
+        self.post(self._url(webhook), body, {"Content-Type": _JSON, "User-Agent": USER_AGENT, **headers})
 
     def _url(self, hook: Slack | Webhook) -> str:
         if hook.url is not None:

@@ -77,7 +77,7 @@ def _build_notifier(settings: Settings) -> Notifier:
     channels = Channels(
         sns=client("sns"),
         ses=client("sesv2"),
-        poster=Poster(_SECONDS_AN_ATTEMPT, settings.webhook_networks),
+        post=Poster(_SECONDS_AN_ATTEMPT, settings.webhook_networks).post,
         read_secret=secret_reader(client("secretsmanager")),
         clock=utc_now,
         public_url=settings.public_url,

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from bakeoff_core.validation import field_errors
 ADAPTER: TypeAdapter[Any] = TypeAdapter(Recipients)
 
 
-def errors(*recipients: dict[str, object]) -> list[str]:
+def errors(*recipients: Mapping[str, object]) -> list[str]:
     with pytest.raises(ValidationError) as caught:
         ADAPTER.validate_python(recipients)
     return [str(error) for error in field_errors(caught.value)]

@@ -2,7 +2,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -11,48 +10,15 @@ import trustme
 
 from hooks import Poster, Refused, TryAgain, is_public
 from hooks import resolve as look_up
+from tests.receiver import Receiver, receiving
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
-class Receiver(ThreadingHTTPServer):
-    """Answers every request with one status, and keeps what came."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.status = 204
-        self.requests: list[tuple[str, dict[str, str], bytes]] = []
-
-    @property
-    def port(self) -> int:
-        return self.server_address[1]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-        self.send_response(self.server.status)
-        self.send_header("Location", "http://127.0.0.1:1/elsewhere")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
-        pass
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, args=[0.01])
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+    with receiving() as started:
+        yield started
 
 
 def poster(**changes: object) -> Poster:
@@ -65,8 +31,9 @@ def to(*addresses: str) -> Callable[[str], list[str]]:
 
 def test_a_body_arrives_with_its_headers(receiver: Receiver) -> None:
     poster().post(f"http://127.0.0.1:{receiver.port}/hook?a=1", b'{"a": 1}', {"Content-Type": "application/json"})
-    path, headers, body = receiver.requests[0]
-    assert (path, body) == ("/hook?a=1", b'{"a": 1}')
+    (request,) = receiver.requests
+    headers = request.headers
+    assert (request.path, request.body) == ("/hook?a=1", b'{"a": 1}')
     assert headers["content-type"] == "application/json"
     assert headers["host"] == f"127.0.0.1:{receiver.port}"
     assert headers["content-length"] == "8"
@@ -96,7 +63,7 @@ def test_an_answer_that_may_change_is_worth_another_try(receiver: Receiver, stat
         "192.168.1.1",
         "169.254.169.254",  # the metadata of EC2
         "100.64.0.1",
-        "0.0.0.0",
+        "0.0.0.0",  # noqa: S104 - must not be reached
         "224.0.0.1",
         "255.255.255.255",
         "::1",
@@ -195,7 +162,7 @@ def test_tls_is_checked_against_the_hosts_name(receiver: Receiver, tmp_path: Pat
     url = f"https://{{}}:{receiver.port}/"
 
     poster(resolve=there, context=trusting).post(url.format("hook.example"), b"hello", {})
-    assert [body for *_, body in receiver.requests] == [b"hello"]
+    assert [request.body for request in receiver.requests] == [b"hello"]
     with pytest.raises(TryAgain, match="SSLCertVerificationError"):
         poster(resolve=there, context=trusting).post(url.format("other.example"), b"", {})
     with pytest.raises(TryAgain, match="SSLCertVerificationError"):

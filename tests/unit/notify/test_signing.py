@@ -9,13 +9,15 @@ from bakeoff_core.clock import utc_now
 from signing import signed_headers
 from tests.support import NOON
 
-SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"  # noqa: S105 - a test's
+SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
 
 def test_the_example_of_the_specification() -> None:
-    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - the specification's
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     body = b'{"test": 2432232314}'
-    headers = signed_headers(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", NOON.fromtimestamp(1_614_265_330, NOON.tzinfo), body)
+    headers = signed_headers(
+        secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", NOON.fromtimestamp(1_614_265_330, NOON.tzinfo), body
+    )
     assert headers["webhook-timestamp"] == "1614265330"
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
