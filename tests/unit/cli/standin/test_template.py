@@ -105,7 +105,7 @@ def test_data_is_protected(declared: Declarations) -> None:
             assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
             assert "BucketEncryption" in properties
         elif resource["Type"] == "AWS::SQS::Queue":
-            assert properties["SqsManagedSseEnabled"] is True
+            assert properties["SqsManagedSseEnabled"]["Fn::If"] == ["UsesOwnKey", {"Ref": "AWS::NoValue"}, True]
         elif resource["Type"] == "AWS::SNS::Topic":
             assert properties["KmsMasterKeyId"]
         else:
