@@ -16,6 +16,7 @@ from bakeoff_core.experiments.model import Experiment, ExperimentDefinition
 from bakeoff_core.experiments.planning import Planned, Planner, read_documents
 from bakeoff_core.experiments.schedule import Schedule
 from bakeoff_core.http import parse_json
+from bakeoff_core.http.callers import actor_of
 from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.aws import client, table
@@ -78,9 +79,7 @@ _DOCUMENTED_SCHEDULE = {
 
 
 def _actor(request: Request) -> str:
-    event = request.scope.get("aws.event", {})
-    authorizer = event.get("requestContext", {}).get("authorizer", {}).get("lambda") or {}
-    return str(authorizer.get("key_id", "anonymous"))
+    return actor_of(request.scope.get("aws.event", {}))
 
 
 Actor = Annotated[str, Depends(_actor)]

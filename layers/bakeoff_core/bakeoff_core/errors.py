@@ -31,6 +31,13 @@ class ReportNotFound(NotFound):
     """No report has that id, or it has no such file."""
 
 
+class KeyNotFound(NotFound):
+    """No API key has that id."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"key_id: no API key is called {key_id!r}")
+
+
 class Conflict(BakeoffError):
     """The request is well formed, but the present state forbids it."""
 
@@ -121,6 +128,18 @@ class InvalidInput(BakeoffError):
 
 class PayloadTooLarge(BakeoffError):
     """The request is larger than is accepted."""
+
+
+class TooManyRequests(BakeoffError):
+    """A caller asks more often than it may.
+
+    Attributes:
+        retry_after: Seconds until one more request is its to make.
+    """
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"there were more requests by this caller than it may make: try again in {retry_after} s")
+        self.retry_after = retry_after
 
 
 class Unavailable(BakeoffError):

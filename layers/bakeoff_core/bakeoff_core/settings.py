@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from bakeoff_core.identity.scopes import SCOPES, Scope
+
 _PREFIX = "BAKEOFF_"
 _ALGORITHM = re.compile(r"[\w.]+:(\w+)", re.ASCII)
 _MEMORY_VARIABLE = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
@@ -27,6 +29,16 @@ class Settings(BaseModel):
     arms_table: str = ""
     tallied_events_table: str = ""
     models_table: str = ""
+    overviews_table: str = ""
+    api_keys_table: str = ""
+    key_cache_seconds: float = Field(default=30, ge=0)
+    key_requests_per_second: float = Field(default=1_000, gt=0)
+    key_burst: float = Field(default=2_000, ge=1)
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
+    jwt_scope_claim: str = "scope"
+    jwt_scopes: dict[Scope, str] = {scope: f"bakeoff/{scope}" for scope in SCOPES}
+    admin_authentication: Literal["keys", "iam"] = "keys"
     model_bucket: str = ""
     event_bucket: str = ""
     report_bucket: str = ""
@@ -60,6 +72,17 @@ class Settings(BaseModel):
     athena_seconds: float = Field(default=240, gt=0)
     athena_bytes: int = Field(default=10 * 1024**3, gt=0)
     memory_mb: int = Field(default=1_769, gt=0)
+
+    @field_validator("jwt_scopes", mode="before")
+    @classmethod
+    def _words_by_scope(cls, value: Any) -> Any:
+        """Read `scope=word`, several of them with commas between."""
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.strip().partition("=") for pair in value.split(",")]
+        if not all(separator and word for _, separator, word in pairs):
+            raise ValueError(f"must read scope=word with commas between, got {value}")
+        return {scope: word for scope, _, word in pairs}
 
     @field_validator("webhook_networks", mode="before")
     @classmethod

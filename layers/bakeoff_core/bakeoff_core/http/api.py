@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from bakeoff_core.errors import BakeoffError, InvalidInput, NotFound, PayloadTooLarge
+from bakeoff_core.errors import BakeoffError, InvalidInput, NotFound, PayloadTooLarge, TooManyRequests
+from bakeoff_core.http.callers import actor_of, check_rate
 from bakeoff_core.http.events import as_payload_2, header
 from bakeoff_core.http.problems import CONTENT_TYPE, problem_for
 from bakeoff_core.http.request_ids import HEADER, request_id_for
@@ -126,6 +127,11 @@ class HttpApi:
         except binascii.Error:
             raise InvalidInput.of("body", "must be in base64") from None
 
+    @property
+    def actor(self) -> str:
+        """Who makes the request that is being served, as audit trails name callers."""
+        return actor_of(self._resolver.current_event.raw_event)
+
     def header(self, name: str) -> str | None:
         """Look up a header of the request that is being served, by its name in lower case."""
         return header(self._resolver.current_event.raw_event, name)
@@ -143,7 +149,10 @@ class HttpApi:
         self._path = request["rawPath"]
         logger.append_keys(request_id=self._request_id)
         try:
+            check_rate(request)
             answer = self._resolver.resolve(request, context)
+        except TooManyRequests as error:
+            answer = self._resolver_answer(self._problem_document(error))
         except Exception as error:  # noqa: BLE001 - the last line before the runtime, which would show a stack trace
             answer = self._resolver_answer(self._problem(error))
         if len(answer.get("body") or "") > MAX_ANSWER_BYTES // 3 and len(json.dumps(answer)) > MAX_ANSWER_BYTES:
@@ -162,8 +171,11 @@ class HttpApi:
         for prefix, describe in self._describe_below.items():
             if self._path.startswith(prefix):
                 return json_response(*describe(self._path, error))
+        return self._problem_document(error)
+
+    def _problem_document(self, error: Exception) -> Response[str]:
         problem = problem_for(error, self._request_id)
-        return Response(problem.status, CONTENT_TYPE, _to_json(problem.to_json()))
+        return Response(problem.status, CONTENT_TYPE, _to_json(problem.to_json()), problem.headers)
 
     def _no_such_route(self, _error: Exception) -> Response[str]:
         return self._problem(NotFound("there is no such route"))
@@ -172,7 +184,7 @@ class HttpApi:
     def _resolver_answer(response: Response[str]) -> dict[str, Any]:
         return {
             "statusCode": int(HTTPStatus(response.status_code)),
-            "headers": {"Content-Type": response.headers["Content-Type"]},
+            "headers": response.headers,
             "body": response.body,
             "isBase64Encoded": False,
             "cookies": [],

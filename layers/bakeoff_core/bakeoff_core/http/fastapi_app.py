@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from bakeoff_core import __version__
 from bakeoff_core.errors import BakeoffError, InvalidInput, NotFound
+from bakeoff_core.http.callers import check_rate
 from bakeoff_core.http.events import as_payload_2
 from bakeoff_core.http.problems import CONTENT_TYPE, problem_for
 from bakeoff_core.http.request_ids import HEADER, request_id_for
@@ -46,6 +47,7 @@ def create_app(title: str, perf_counter: Callable[[], float] = time.perf_counter
         logger.append_keys(request_id=request.state.request_id)
         try:
             response = await call_next(request)
+            check_rate(request.scope.get("aws.event", {}))
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a problem document
             response = _problem(request, error)
         response.headers[HEADER] = request.state.request_id
@@ -86,7 +88,7 @@ def _problem(request: Request, error: Exception) -> Response:
     if not isinstance(error, BakeoffError):
         logger.exception("request failed", exc_info=error)
     problem = problem_for(error, request.state.request_id)
-    return JSONResponse(problem.to_json(), problem.status, media_type=CONTENT_TYPE)
+    return JSONResponse(problem.to_json(), problem.status, problem.headers, media_type=CONTENT_TYPE)
 
 
 def _invalid_input(error: Exception) -> InvalidInput:

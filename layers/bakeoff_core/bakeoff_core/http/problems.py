@@ -4,7 +4,15 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from bakeoff_core.errors import BakeoffError, Conflict, InvalidInput, NotFound, PayloadTooLarge, Unavailable
+from bakeoff_core.errors import (
+    BakeoffError,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    PayloadTooLarge,
+    TooManyRequests,
+    Unavailable,
+)
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -13,6 +21,7 @@ STATUS_OF: dict[type[BakeoffError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     PayloadTooLarge: HTTPStatus(413),  # its name differs between Python versions
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -25,6 +34,12 @@ class Problem:
     detail: str
     request_id: str
     errors: list[dict[str, str]] = field(default_factory=list)
+    retry_after: int | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that the answer has besides its content type."""
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
     def to_json(self) -> dict[str, Any]:
         """Write the problem document; `errors` is there for a bad body only."""
@@ -54,7 +69,8 @@ def problem_for(error: Exception, request_id: str) -> Problem:
             errors = (
                 [{"loc": each.loc, "msg": each.msg} for each in error.errors] if isinstance(error, InvalidInput) else []
             )
-            return Problem(status, str(error), request_id, errors)
+            retry_after = error.retry_after if isinstance(error, TooManyRequests) else None
+            return Problem(status, str(error), request_id, errors, retry_after)
     return Problem(
         HTTPStatus.INTERNAL_SERVER_ERROR, "the request could not be served; its id is in the log", request_id
     )
