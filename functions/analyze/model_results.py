@@ -92,6 +92,26 @@ class ShadowResult(_Document):
     latency_ms: Latency | None
 
 
+class DayOfUse(_Document):
+    """One day (UTC) of one model version in one group.
+
+    Attributes:
+        date: The day.
+        predictions: How many it made.
+        fallbacks: How many of them stood in for the group's own model.
+        errors: How often the group's own model failed, so that another answered in its place.
+        p50_ms: The median of the latencies, milliseconds.
+        p95_ms: Their 95th percentile.
+    """
+
+    date: date
+    predictions: int
+    fallbacks: int = 0
+    errors: int = 0
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+
+
 class ModelResult(_Document):
     """One model version in one group.
 
@@ -106,6 +126,7 @@ class ModelResult(_Document):
         last: When the last one was made.
         drift: By variable, the farthest from the training sample first.
         shadows: What shadow models made of the same.
+        daily: Days with predictions or errors, in order.
         reason: Why no drift is known.
     """
 
@@ -119,6 +140,7 @@ class ModelResult(_Document):
     last: AwareDatetime
     drift: tuple[Drift, ...] = ()
     shadows: tuple[ShadowResult, ...] = ()
+    daily: tuple[DayOfUse, ...] = ()
     reason: str | None = None
 
 

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from bakeoff_core.experiments.analysis_plan import AnalysisPlan
 from bakeoff_core.experiments.metrics import Alternative, Direction, Metric, Role
@@ -140,6 +140,28 @@ class DayPoint(_Document):
     value: float
 
 
+class Distribution(_Document):
+    """How the values of a group's users are spread; the edges are the same for all groups of an experiment.
+
+    Attributes:
+        edges: Of the bins, rising, one more than there are bins. A bin holds the values from its lower edge to
+            just under its upper one; the last bin holds its upper edge too.
+        counts: Users by bin.
+        below: Users with a value under the first edge.
+        above: Users with a value over the last edge.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    below: int = 0
+    above: int = 0
+
+    @property
+    def n(self) -> int:
+        """Users in all."""
+        return sum(self.counts) + self.below + self.above
+
+
 class GroupResult(_Document):
     """One group: its users, and what they did.
 
@@ -150,6 +172,7 @@ class GroupResult(_Document):
             force for each of them.
         metrics: Its values, by metric name; a bandit's are not weighted, its comparisons are.
         daily: Days, in order.
+        distributions: Of means, counts, ratios and quantiles, by metric name: how its users' values are spread.
     """
 
     n: int
@@ -157,6 +180,7 @@ class GroupResult(_Document):
     configured_share: float
     metrics: dict[str, Value]
     daily: tuple[DayPoint, ...]
+    distributions: dict[str, Distribution] = Field(default={})
 
 
 class SampleRatioResult(_Document):
@@ -475,6 +499,109 @@ class Quality(_Document):
     unusable_values: int
     unreadable_lines: int
     unreadable_objects: tuple[str, ...]
+    late_events: int = 0
+
+
+class EffectPoint(_Document):
+    """How one treatment stood against the control on the primary metric at one moment.
+
+    Attributes:
+        date: The day (UTC) at whose end it was, or on which the planned look or the analysis was.
+        at: The moment: only what happened before it counts.
+        control_n: Units of the control that were part of the metric by then.
+        treatment_n: Units of the treatment, likewise.
+        control: The control's value.
+        treatment: The treatment's value.
+        difference: Treatment minus control.
+        interval: By the inference that the experiment declared; of always-valid inference the confidence sequence.
+        boundary: The size of a difference that decides at that moment; None where none would.
+        reason: Why there is no difference, or no interval.
+    """
+
+    date: date
+    at: AwareDatetime
+    control_n: int
+    treatment_n: int
+    control: float | None = None
+    treatment: float | None = None
+    difference: float | None = None
+    interval: Interval | None = None
+    boundary: float | None = None
+    reason: str | None = None
+
+
+class EpochPoint(_Document):
+    """The weights of a bandit's groups from one moment on.
+
+    Attributes:
+        number: Counts the epochs from 1.
+        computed_at: When the weights were computed.
+        weights: By group name, the probability that it gives a new user.
+        exposures: By group name, the users until then.
+        rewards: By group name, the users of those that were rewarded.
+    """
+
+    number: int
+    computed_at: AwareDatetime
+    weights: dict[str, float]
+    exposures: dict[str, int]
+    rewards: dict[str, int]
+
+
+class PlanProgress(_Document):
+    """How far an experiment is with its plan.
+
+    Attributes:
+        users: Users so far, in all groups.
+        needed: Users that the plan asks for, in all groups.
+        share: How much of the plan is done, from 0 to 1: of the users, or of the planned time.
+        by: What the plan is: a number of users, an end, or as many users as the wanted power takes.
+        reason: Why there is no such number.
+    """
+
+    users: int
+    needed: int | None = None
+    share: float | None = None
+    by: Literal["planned_sample_size", "end_time", "power"] | None = None
+    reason: str | None = None
+
+
+class HistoryChange(_Document):
+    """One field of a configuration before and after a change."""
+
+    field: str
+    before: JsonValue = None
+    after: JsonValue = None
+
+
+class HistoryEntry(_Document):
+    """One change of an experiment.
+
+    Attributes:
+        version: Of the configuration after it, counting writes.
+        action: What was done, such as create or start.
+        actor: Who did it.
+        at: When.
+        changes: The fields that it changed.
+        evidence: The figures for which it was done, where it was done by itself.
+    """
+
+    version: int
+    action: str
+    actor: str
+    at: AwareDatetime
+    changes: tuple[HistoryChange, ...] = ()
+    evidence: dict[str, JsonValue] | None = None
+
+
+class AlertResult(_Document):
+    """One alert of an experiment."""
+
+    kind: str
+    message: str
+    opened_at: AwareDatetime
+    status: Literal["open", "recovered"]
+    acknowledged: bool = False
 
 
 class Results(_Document):
@@ -486,6 +613,12 @@ class Results(_Document):
         omnibus: By conversion metric, all groups at once.
         trends: By group, the trend of the primary metric by day of first exposure.
         sensitivity: By treatment group, of the primary metric.
+        timeline: By treatment group: the effect on the primary metric as it stood at the end of each day (UTC) and
+            as of now; of a group-sequential test, at its looks.
+        epochs: A bandit's weights over time.
+        plan: How far the experiment is with its plan.
+        history: The changes of its configuration, oldest first.
+        alerts: What was found wrong with it, newest first.
     """
 
     experiment: str
@@ -508,6 +641,11 @@ class Results(_Document):
     segments: Segments = Segments()
     data_quality: Quality
     models: tuple[ModelResult, ...] = ()
+    timeline: dict[str, tuple[EffectPoint, ...]] = Field(default={})
+    epochs: tuple[EpochPoint, ...] = ()
+    plan: PlanProgress | None = None
+    history: tuple[HistoryEntry, ...] = ()
+    alerts: tuple[AlertResult, ...] = ()
 
     @property
     def n(self) -> int:

@@ -99,6 +99,7 @@ class DataQuality:
         unusable_values: Events whose value is no number within range.
         unreadable_lines: Lines that are not events.
         unreadable_objects: Keys of objects that could not be read.
+        late_events: Events that arrived more than an hour after they happened.
     """
 
     duplicate_events: int = 0
@@ -110,6 +111,7 @@ class DataQuality:
     unusable_values: int = 0
     unreadable_lines: int = 0
     unreadable_objects: tuple[str, ...] = ()
+    late_events: int = 0
 
 
 @dataclass(frozen=True, slots=True)
