@@ -1,4 +1,6 @@
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -12,6 +14,7 @@ from bakeoff_core.stores.objects import (
     ObjectStore,
     S3ObjectStore,
 )
+from tests.support import NOON
 
 
 @pytest.fixture(params=["memory", "s3"])
@@ -118,3 +121,50 @@ def test_removes_what_keys_held_before(aws: None) -> None:
     versions = s3.list_object_versions(Bucket="lake")
     assert [entry["Key"] for entry in versions["Versions"]] == ["b"] * 3
     assert "DeleteMarkers" not in versions
+
+
+def test_an_object_as_of_an_earlier_moment_overwrites_none_of_a_later_one(store: ObjectStore) -> None:
+    later, much_later = NOON + timedelta(microseconds=1), NOON + timedelta(days=400)
+    assert store.put_newer("latest", b"noon", "text/plain", NOON)
+    assert store.put_newer("latest", b"later", "text/plain", later)
+    assert not store.put_newer("latest", b"noon again", "text/plain", NOON)
+    assert store.get("latest") == b"later"
+    assert store.put_newer("latest", b"later again", "text/plain", later)
+    assert store.put_newer("latest", b"much later", "text/plain", much_later)
+    store.put("plain", b"of no moment", "text/plain")
+    assert store.put_newer("plain", b"of one", "text/plain", NOON)
+    assert (store.get("latest"), store.get("plain")) == (b"much later", b"of one")
+
+
+def test_tags_are_kept_with_their_object(store: ObjectStore) -> None:
+    store.put_tagged("dated", b"body", "text/plain", {"retention": "dated", "a b": "c+d=e"})
+    store.put("latest", b"body", "text/plain")
+    if isinstance(store, InMemoryObjectStore):
+        tags = store.tags
+    else:
+        s3 = boto3.client("s3")
+        tags = {
+            key: {tag["Key"]: tag["Value"] for tag in tag_set}
+            for key in ("dated", "latest")
+            if (tag_set := s3.get_object_tagging(Bucket="lake", Key=key)["TagSet"])
+        }
+    assert tags == {"dated": {"retention": "dated", "a b": "c+d=e"}}
+    assert store.get("dated") == b"body"
+
+
+def test_of_two_writers_at_once_the_later_moment_stays(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = client("s3")
+    s3.create_bucket(Bucket="lake")
+    slow, fast = S3ObjectStore(s3, "lake"), S3ObjectStore(client("s3"), "lake")
+    head = s3.head_object
+
+    def overtaken(**request: Any) -> Any:
+        try:
+            return head(**request)
+        finally:
+            monkeypatch.setattr(s3, "head_object", head)
+            fast.put_newer("latest", b"later", "text/plain", NOON + timedelta(hours=1))
+
+    monkeypatch.setattr(s3, "head_object", overtaken)
+    assert not slow.put_newer("latest", b"noon", "text/plain", NOON)
+    assert fast.get("latest") == b"later"

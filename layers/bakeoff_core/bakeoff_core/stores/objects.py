@@ -1,17 +1,22 @@
 """Where artefacts, events and reports are kept: objects by key."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from hashlib import md5
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
 
+from bakeoff_core.clock import rfc3339
 from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.stores.aws import aws_failures
 
 _WHAT = "the object store"
 _MAX_DELETIONS_A_CALL = 1_000
+_MOST_WRITERS_AT_ONCE = 10
+_MOMENT = "moment"
 _CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404", "409", "412"})
 
 
@@ -36,6 +41,14 @@ class ObjectStore(Protocol):
 
     def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object over what was there."""
+        ...
+
+    def put_tagged(self, key: str, body: bytes, content_type: str, tags: Mapping[str, str]) -> None:
+        """Write an object over what was there, with tags that lifecycle rules go by."""
+        ...
+
+    def put_newer(self, key: str, body: bytes, content_type: str, moment: datetime) -> bool:
+        """Write an object as of a moment, unless one as of a later moment is there, and say whether it was written."""
         ...
 
     def version(self, key: str) -> str | None:
@@ -72,6 +85,9 @@ class InMemoryObjectStore:
 
     def __init__(self) -> None:
         self._objects: dict[str, tuple[bytes, str]] = {}
+        self._moments: dict[str, datetime] = {}
+        self.tags: dict[str, dict[str, str]] = {}
+        """The tags of each object that has some, by key."""
 
     def get(self, key: str) -> bytes:
         """Read an object."""
@@ -87,6 +103,19 @@ class InMemoryObjectStore:
     def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object over what was there."""
         self._objects[key] = (body, content_type)
+
+    def put_tagged(self, key: str, body: bytes, content_type: str, tags: Mapping[str, str]) -> None:
+        """Write an object over what was there, with tags."""
+        self.put(key, body, content_type)
+        self.tags[key] = dict(tags)
+
+    def put_newer(self, key: str, body: bytes, content_type: str, moment: datetime) -> bool:
+        """Write an object as of a moment, unless one as of a later moment is there."""
+        if key in self._objects and moment < self._moments.get(key, moment):
+            return False
+        self.put(key, body, content_type)
+        self._moments[key] = moment
+        return True
 
     def version(self, key: str) -> str | None:
         """Tell an object's present content by its checksum."""
@@ -151,16 +180,43 @@ class S3ObjectStore:
         with aws_failures(_WHAT):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
 
+    def put_tagged(self, key: str, body: bytes, content_type: str, tags: Mapping[str, str]) -> None:
+        """Write an object over what was there, with tags that lifecycle rules go by."""
+        with aws_failures(_WHAT):
+            self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, Tagging=urlencode(tags)
+            )
+
+    def put_newer(self, key: str, body: bytes, content_type: str, moment: datetime) -> bool:
+        """Write an object as of a moment, unless one as of a later moment is there."""
+        asof = rfc3339(moment)
+        for _ in range(_MOST_WRITERS_AT_ONCE):
+            with aws_failures(_WHAT):
+                present = self._head(key)
+                if present is not None and present["Metadata"].get(_MOMENT, asof) > asof:
+                    return False
+                condition = {"IfNoneMatch": "*"} if present is None else {"IfMatch": present["ETag"]}
+                try:
+                    self._client.put_object(
+                        Bucket=self._bucket,
+                        Key=key,
+                        Body=body,
+                        ContentType=content_type,
+                        Metadata={_MOMENT: asof},
+                        **condition,
+                    )
+                except ClientError as error:
+                    if error.response["Error"]["Code"] not in _CHANGED:
+                        raise
+                else:
+                    return True
+        raise DependencyUnavailable(_WHAT)
+
     def version(self, key: str) -> str | None:
         """Tell an object's present content by its entity tag."""
         with aws_failures(_WHAT):
-            try:
-                tag: str = self._client.head_object(Bucket=self._bucket, Key=key)["ETag"]
-            except ClientError as error:
-                if isinstance(_not_found_or_same(error, key), ObjectNotFound):
-                    return None
-                raise
-        return tag
+            present = self._head(key)
+        return None if present is None else str(present["ETag"])
 
     def replace(self, key: str, path: Path, content_type: str, expected: str | None) -> None:
         """Write a file's content, provided that nothing changed."""
@@ -189,6 +245,15 @@ class S3ObjectStore:
             ]
         self._delete(earlier)
         return len(earlier)
+
+    def _head(self, key: str) -> dict[str, Any] | None:
+        try:
+            present: dict[str, Any] = self._client.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if isinstance(_not_found_or_same(error, key), ObjectNotFound):
+                return None
+            raise
+        return present
 
     def _delete(self, objects: Sequence[dict[str, str]]) -> None:
         for start in range(0, len(objects), _MAX_DELETIONS_A_CALL):
