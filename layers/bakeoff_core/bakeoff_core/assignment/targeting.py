@@ -40,7 +40,18 @@ def compile_condition(document: Mapping[str, Any]) -> Condition:
 
 def _condition(document: Mapping[str, Any]) -> Condition:
     conditions = [_clause(key, operand) for key, operand in document.items()]
-    return lambda context: all(condition(context) for condition in conditions)
+    return _both_of(conditions) or (lambda context: all(condition(context) for condition in conditions))
+
+
+def _both_of(tests: Sequence[Callable[[Any], bool]]) -> Callable[[Any], bool] | None:
+    """Spare one or two tests, which is what most conditions have, the cost of a generator."""
+    match tests:
+        case [only]:
+            return only
+        case [first, second]:
+            return lambda value: first(value) and second(value)
+        case _:
+            return None
 
 
 def _clause(key: str, operand: Any) -> Condition:
@@ -55,7 +66,9 @@ def _clause(key: str, operand: Any) -> Condition:
         raise ValueError(f"unknown operator {key}")
     with _saying(f"{key}: "):
         test = _attribute_test(operand)
-    path = key.split(".")
+    first, *rest = path = key.split(".")
+    if not rest:
+        return lambda context: test(context.get(first, _ABSENT))
     return lambda context: test(_look_up(context, path))
 
 
@@ -70,7 +83,7 @@ def _saying(where: str) -> Iterator[None]:
 def _attribute_test(operand: Any) -> _Test:
     if _has_operators(operand):
         tests = [_operator_test(name, value) for name, value in operand.items()]
-        return lambda value: all(test(value) for test in tests)
+        return _both_of(tests) or (lambda value: all(test(value) for test in tests))
     return _operator_test("$eq", operand)
 
 
@@ -91,17 +104,22 @@ def _equals(_name: str, operand: Any) -> _Test:
 
 def _in(name: str, operand: Any) -> _Test:
     options = _list(name, operand)
-    return lambda value: any(
-        _same(candidate, option) for candidate in (value if isinstance(value, list) else [value]) for option in options
-    )
+
+    def holds_one(value: Any) -> bool:
+        candidates = value if isinstance(value, list) else [value]
+        return any(_same(candidate, option) for candidate in candidates for option in options)
+
+    texts = frozenset(option for option in options if isinstance(option, str))
+    # A text is the same as texts alone, and those are found at once.
+    return lambda value: value in texts if type(value) is str else holds_one(value)
 
 
 def _compare(compare: Callable[[Any, Any], bool]) -> Callable[[str, Any], _Test]:
     def make(name: str, operand: Any) -> _Test:
         if isinstance(operand, bool) or not isinstance(operand, int | float | str):
             raise ValueError(f"{name} takes a number or a string")
-        kind = str if isinstance(operand, str) else (int, float)
-        return lambda value: isinstance(value, kind) and not isinstance(value, bool) and compare(value, operand)
+        kinds = (str,) if isinstance(operand, str) else (int, float)
+        return lambda value: type(value) in kinds and compare(value, operand)
 
     return make
 
