@@ -1,4 +1,4 @@
-.PHONY: setup setup-dev demo serve test test-slow test-frameworks test-oracles coverage lint format clean
+.PHONY: setup setup-dev demo serve test test-slow test-frameworks test-oracles coverage lint format openapi clean
 
 # The newest supported Python that runs; a pyenv shim may be on PATH and still refuse to.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
@@ -52,6 +52,10 @@ lint: setup-dev
 format: setup-dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+# The document of all routes, out of their code; a test holds the file to it.
+openapi: setup-dev
+	$(BIN)/python -m scripts.openapi
 
 clean:
 	rm -rf .venv .venv-* .aws-sam .local

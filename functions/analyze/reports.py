@@ -21,6 +21,7 @@ from bakeoff_core.validation import NAME_PATTERN
 from engine.choice import engine_opener
 from engine.summary import Engine
 from model_results import Models, model_results
+from report_answers import ReportAnswer, ReportList
 from reporting import Reports
 from results import Results
 
@@ -62,7 +63,7 @@ def build_app(
             return results.model_copy(update={"models": model_results(engine, experiment, models)})
 
     @app.get("/ab_test/experiments/{name}/stats")
-    @app.get("/ab_test/experiment/{name}/stats", include_in_schema=False)
+    @app.get("/ab_test/experiment/{name}/stats", deprecated=True, name="read_statistics_at_the_older_path")
     async def read_statistics(
         name: Name, *, refresh: Annotated[bool, Query(description="Compute them now.")] = False
     ) -> Statistics:
@@ -74,15 +75,15 @@ def build_app(
         return Statistics.model_validate({**dict(results), "age_seconds": age})
 
     @app.post("/ab_test/experiments/{name}/reports", status_code=201)
-    async def make_report(name: Name) -> dict[str, Any]:
-        return reports.write(results_now(name)).to_json()
+    async def make_report(name: Name) -> ReportAnswer:
+        return ReportAnswer.model_validate(reports.write(results_now(name)).to_json())
 
     @app.get("/ab_test/experiments/{name}/reports")
-    async def list_reports(name: Name) -> dict[str, Any]:
+    async def list_reports(name: Name) -> ReportList:
         experiments.get(name)
-        return {"reports": [report.to_json() for report in reports.list(name)]}
+        return ReportList(reports=[ReportAnswer.model_validate(report.to_json()) for report in reports.list(name)])
 
-    @app.get("/ab_test/experiments/{name}/reports/{report_id}/{file}", status_code=307)
+    @app.get("/ab_test/experiments/{name}/reports/{report_id}/{file}", status_code=307, response_class=RedirectResponse)
     async def download_report(name: Name, report_id: Name, file: Name) -> RedirectResponse:
         return RedirectResponse(reports.link(name, report_id, file), status_code=307)
 

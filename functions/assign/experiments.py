@@ -26,6 +26,8 @@ from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.target_users import TargetUserLists
 from bakeoff_core.telemetry import logger
 from bakeoff_core.validation import NAME_PATTERN
+from documentation import add_documentation
+from experiment_answers import HistoryLine, Plan, PlannedExperiment
 
 Name = Annotated[str, Path(pattern=NAME_PATTERN)]
 
@@ -85,12 +87,10 @@ def _actor(request: Request) -> str:
 Actor = Annotated[str, Depends(_actor)]
 
 
-def _planned(planned: list[Planned], *, dry_run: bool) -> dict[str, Any]:
+def _planned(planned: list[Planned], *, dry_run: bool) -> Plan:
     refused = [each for each in planned if each.action == "refused"]
-    return {
-        "applied": not dry_run and not refused,
-        "experiments": [each.to_json() for each in planned],
-    }
+    experiments = [PlannedExperiment.model_validate(each.to_json()) for each in planned]
+    return Plan(applied=not dry_run and not refused, experiments=experiments)
 
 
 def build_app(manager: ExperimentManager) -> FastAPI:
@@ -116,7 +116,7 @@ def build_app(manager: ExperimentManager) -> FastAPI:
         *,
         dry_run: Annotated[bool, Query()] = False,
         new_version: Annotated[bool, Query()] = False,
-    ) -> dict[str, Any]:
+    ) -> Plan:
         planner, documents = Planner(manager, new_version=new_version), read_documents(file)
         return _planned(planner.plan(documents) if dry_run else planner.apply(documents, actor), dry_run=dry_run)
 
@@ -138,12 +138,13 @@ def build_app(manager: ExperimentManager) -> FastAPI:
     async def archive_experiment(name: Name, actor: Actor) -> Experiment:
         return manager.archive(name, actor)
 
-    @app.get("/ab_test/experiments/{name}/history")
-    async def read_history(name: Name) -> list[dict[str, Any]]:
-        return history_of(manager.history(name))
+    @app.get("/ab_test/experiments/{name}/history", response_model_exclude_unset=True)
+    async def read_history(name: Name) -> list[HistoryLine]:
+        return [HistoryLine.model_validate(line) for line in history_of(manager.history(name))]
 
     for action in ("start", "pause", "resume", "stop", "complete"):
         _add_action(app, manager, action)
+    add_documentation(app)
 
     return app
 

@@ -29,7 +29,9 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, protected_namespaces=())
 
 
-class _Input(_Part):
+class InputTensor(_Part):
+    """A tensor of a request: its elements, or how many bytes of them follow the JSON."""
+
     name: str
     shape: tuple[NonNegativeInt, ...]
     datatype: Literal[
@@ -51,16 +53,20 @@ class _Input(_Part):
     parameters: dict[str, Any] = Field(default={})
 
 
-class _Output(_Part):
+class RequestedOutput(_Part):
+    """An output that a request asks for."""
+
     name: str
     parameters: dict[str, Any] = Field(default={})
 
 
-class _Request(_Part):
+class InferBody(_Part):
+    """A request to infer, as its JSON says it."""
+
     id: Annotated[str, StringConstraints(max_length=128)] | None = None
     parameters: dict[str, Any] = Field(default={})
-    inputs: tuple[_Input, ...]
-    outputs: tuple[_Output, ...] | None = None
+    inputs: tuple[InputTensor, ...]
+    outputs: tuple[RequestedOutput, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,7 @@ def read_request(body: bytes, header_length: str | None) -> InferRequest:
         InvalidInput: The body is not as the protocol wants it.
     """
     document, raw = _split(body, header_length)
-    request = parse(_Request, document)
+    request = parse(InferBody, document)
     outputs = request.outputs or None
     return InferRequest(
         id=request.id or None,
@@ -196,7 +202,7 @@ def _split(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:
     return body[: int(header_length)], body[int(header_length) :]
 
 
-def _tensors(inputs: Sequence[_Input], raw: bytes) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+def _tensors(inputs: Sequence[InputTensor], raw: bytes) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     at = 0
     for index, each in enumerate(inputs):
         loc = f"inputs[{index}]"
@@ -223,7 +229,7 @@ def _flag(parameters: Mapping[str, Any], name: str, loc: str) -> bool:
     return flag
 
 
-def _is_known(output: _Output, index: int) -> bool:
+def _is_known(output: RequestedOutput, index: int) -> bool:
     if "classification" in output.parameters:
         raise InvalidInput.of(f"outputs[{index}].parameters.classification", "is not supported")
     return True

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints, WithJsonSchema
 
 from bakeoff_core.errors import InvalidInput, PayloadTooLarge
 from bakeoff_core.validation import FiniteJson, Name, UnitId
@@ -11,6 +11,15 @@ from model_serving import Answer, BatchAnswer
 
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
+
+# The model's own schema says which of them it takes.
+Values = Annotated[
+    Any,
+    WithJsonSchema(
+        {"anyOf": [{"type": "object", "minProperties": 1}, {"type": "array", "minItems": 1}, {"type": "null"}]}
+    ),
+]
+"""An object of named features, or an array."""
 
 MAX_BODY_BYTES = 5 * 1024**2
 """A body that is in base64, as API Gateway hands over what is no text, is a third larger for Lambda."""
@@ -35,8 +44,8 @@ class PredictRequest(_Body):
 
     model_name: Name
     model_version: Name | None = None
-    data: Any = None
-    features: Any = None
+    data: Values = None
+    features: Values = None
     request_id: RequestId | None = None
 
     @property
@@ -80,7 +89,7 @@ class ExperimentPredictRequest(_Body):
 
     user_id: UnitId
     experiment_name: Name
-    features: Any
+    features: Values
     context: dict[str, FiniteJson] = {}
     request_id: RequestId | None = None
 

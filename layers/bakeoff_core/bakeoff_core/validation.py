@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, JsonValue, StringConstraints, ValidationError
+from pydantic import AfterValidator, BeforeValidator, JsonValue, StringConstraints, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
 from bakeoff_core.errors import FieldError
@@ -45,7 +45,15 @@ def _unit(value: Any) -> Any:
     return value
 
 
-UnitId = Annotated[str, StringConstraints(max_length=512), BeforeValidator(_unit)]
+UnitId = Annotated[
+    str,
+    StringConstraints(max_length=512),
+    BeforeValidator(_unit),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "minLength": 1, "maxLength": 512}, {"type": "integer"}]}, mode="validation"
+    ),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 512}, mode="serialization"),
+]
 """What is randomised: any non-empty Unicode string as given; an integer is its decimal string."""
 
 

@@ -1,4 +1,4 @@
-"""Routes of a management entry point, on FastAPI: the same answers as the hot ones, and a page of documentation.
+"""Routes of a management entry point, on FastAPI: the same answers as the hot ones.
 
 FastAPI and Mangum come with the functions that use this module; the hot ones do without.
 """
@@ -35,10 +35,11 @@ def create_app(title: str, perf_counter: Callable[[], float] = time.perf_counter
     """Make an application with Bakeoff's request ids, process times and problem documents.
 
     Args:
-        title: The heading of its documentation.
+        title: What its routes are about.
         perf_counter: Measures X-Process-Time, in seconds.
     """
-    app = FastAPI(title=title, version=__version__, redoc_url=None)
+    # One document for the routes of all functions is made when they are built, and served by one of them.
+    app = FastAPI(title=title, version=__version__, openapi_url=None)
 
     @app.middleware("http")
     async def with_request_id(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -46,8 +47,8 @@ def create_app(title: str, perf_counter: Callable[[], float] = time.perf_counter
         request.state.request_id = request_id_for(request.headers.get(HEADER))
         logger.append_keys(request_id=request.state.request_id)
         try:
-            response = await call_next(request)
             check_rate(request.scope.get("aws.event", {}))
+            response = await call_next(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a problem document
             response = _problem(request, error)
         response.headers[HEADER] = request.state.request_id
