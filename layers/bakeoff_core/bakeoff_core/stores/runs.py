@@ -1,5 +1,6 @@
 """Where it is kept which looks at experiments were begun and which are done, so that none is taken twice."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -180,7 +181,7 @@ class DynamoRunStore:
             except ClientError as error:
                 if not _refused(error):
                     raise
-                raise (RunDone if "done_at" in error.response.get("Item", {}) else RunTaken)(run) from error
+                raise (RunDone if "done_at" in _item(error) else RunTaken)(run) from error
         return _moment(answer["Attributes"]["as_of"])
 
     def finish(self, run: Run, claimant: str, now: datetime) -> None:
@@ -236,6 +237,12 @@ def _key(run: Run) -> dict[str, str]:
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _item(error: ClientError) -> Mapping[str, Any]:
+    """Read the item that DynamoDB sends along with a failed condition."""
+    item: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]  # the stubs know no items
+    return item
 
 
 def _refused(error: ClientError) -> bool:
