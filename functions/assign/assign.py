@@ -21,7 +21,7 @@ from bakeoff_core.stores.experiments import CachedExperiments, DynamoExperimentS
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.streams import PATIENCE_OF_A_CALLER, KinesisEventStream, SqsEventQueue
 from bakeoff_core.stores.target_users import TargetUserLists, TargetUserReader
-from bakeoff_core.telemetry import count, logger
+from bakeoff_core.telemetry import count, logger, of_experiment
 from bakeoff_core.validation import FiniteJson, Name, UnitId
 
 
@@ -55,6 +55,7 @@ class Services:
         Raises:
             ExperimentNotFound: There is no such experiment.
         """
+        of_experiment(experiment_name)
         assignment = self.assigner.assign(experiment_name, unit, context)
         if assignment.group is not None:
             self.recorder.record(self.recorder.exposure(assignment, context))

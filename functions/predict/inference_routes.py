@@ -10,7 +10,7 @@ import inference_protocol
 from bakeoff_core.assignment.assigner import Assigner
 from bakeoff_core.errors import InvalidInput
 from bakeoff_core.http import HttpApi, checked
-from bakeoff_core.telemetry import count
+from bakeoff_core.telemetry import count, of_experiment
 from bakeoff_core.validation import FiniteJson, Name, UnitId
 from experiment_serving import predict_for
 from inference_protocol import InferRequest, infer_response, model_metadata, read_request, server_metadata
@@ -134,6 +134,7 @@ def _infer_in_experiment(
     services: InferenceServices, experiment_name: str, request: InferRequest, request_id: str
 ) -> Response[Any]:
     unit = checked(_Unit, {"user_id": request.user_id, "context": request.context})
+    of_experiment(experiment_name)
     assignment = services.assigner.assign(experiment_name, unit.user_id, unit.context)
 
     def call(name: str, version: str | None) -> TensorAnswer:

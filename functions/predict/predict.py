@@ -20,7 +20,7 @@ from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.streams import PATIENCE_OF_A_CALLER, KinesisEventStream, SqsEventQueue
 from bakeoff_core.stores.target_users import TargetUserLists, TargetUserReader
-from bakeoff_core.telemetry import count, logger
+from bakeoff_core.telemetry import count, logger, of_experiment
 from deadline import Deadline
 from deployment import deployed_deadline, deployed_server, deployed_shadows
 from experiment_serving import predict_for
@@ -125,6 +125,7 @@ def _add_prediction_routes(api: HttpApi, services: Services) -> None:
     def experiment_predict() -> dict[str, Any]:
         request = parse(ExperimentPredictRequest, api.body)
         request_id = request.request_id or api.request_id
+        of_experiment(request.experiment_name)
         assignment = services.assigner.assign(request.experiment_name, request.user_id, request.context)
 
         def call(name: str, version: str | None) -> Answer:

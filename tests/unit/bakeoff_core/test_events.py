@@ -222,3 +222,4 @@ def test_what_both_refuse_is_in_the_log(caplog: pytest.LogCaptureFixture) -> Non
     lost = line.__dict__["event"]
     assert line.message == "event lost to stream and fallback queue"
     assert (lost["user_id"], lost["group_name"], lost["propensity"]) == ("user-1", "treatment", 0.5)
+    assert "metadata" not in lost

@@ -93,7 +93,9 @@ class EventRecorder:
         if refused:
             count("fallback_queue_total", len(refused))
             for event in self._fallback.put(refused):
-                logger.error("event lost to stream and fallback queue", event=event.model_dump(mode="json"))
+                # What users sent along stays out of the log.
+                lost = event.model_dump(mode="json", exclude={"metadata"})
+                logger.error("event lost to stream and fallback queue", event=lost)
                 count("event_rejected_total", event_type=event.event_type)
         for event in events:
             if event.event_type == EXPOSURE:

@@ -17,7 +17,7 @@ from bakeoff_core.http.callers import actor_of, check_rate
 from bakeoff_core.http.events import as_payload_2, header
 from bakeoff_core.http.problems import CONTENT_TYPE, problem_for
 from bakeoff_core.http.request_ids import HEADER, request_id_for
-from bakeoff_core.telemetry import logger
+from bakeoff_core.telemetry import logger, of_request
 
 Route = TypeVar("Route", bound=Callable[..., Any])
 
@@ -147,7 +147,7 @@ class HttpApi:
         request = as_payload_2(event)
         self._request_id = request_id_for(header(request, HEADER.lower()))
         self._path = request["rawPath"]
-        logger.append_keys(request_id=self._request_id)
+        of_request(self._request_id, self._path)
         try:
             check_rate(request)
             answer = self._resolver.resolve(request, context)

@@ -23,7 +23,7 @@ from bakeoff_core.http.callers import check_rate
 from bakeoff_core.http.events import as_payload_2
 from bakeoff_core.http.problems import CONTENT_TYPE, problem_for
 from bakeoff_core.http.request_ids import HEADER, request_id_for
-from bakeoff_core.telemetry import logger
+from bakeoff_core.telemetry import logger, of_request
 from bakeoff_core.validation import field_error
 
 _TEXT = [*DEFAULT_TEXT_MIME_TYPES, CONTENT_TYPE]
@@ -45,7 +45,7 @@ def create_app(title: str, perf_counter: Callable[[], float] = time.perf_counter
     async def with_request_id(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         started = perf_counter()
         request.state.request_id = request_id_for(request.headers.get(HEADER))
-        logger.append_keys(request_id=request.state.request_id)
+        of_request(request.state.request_id, request.url.path)
         try:
             check_rate(request.scope.get("aws.event", {}))
             response = await call_next(request)
