@@ -1,4 +1,4 @@
-"""Lambda entry point: statistics now, and reports made, listed and downloaded (/ab_test/experiments/{name}/...)."""
+"""Lambda entry point: statistics now, reports made, listed and downloaded, and the dashboard of all experiments."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -6,21 +6,28 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from fastapi import FastAPI, Path, Query
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import RedirectResponse
 
 from analysis import analyse, look_at
 from bakeoff_core.clock import Clock, utc_now
+from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.aws import client, table
 from bakeoff_core.stores.experiments import DynamoExperimentStore, ExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
+from bakeoff_core.stores.overviews import DynamoOverviewStore
 from bakeoff_core.telemetry import logger
 from bakeoff_core.validation import NAME_PATTERN
+from dashboard.alerts import NoAlerts
+from dashboard.listing import Listing
+from dashboard.routes import add_dashboard
 from engine.choice import engine_opener
 from engine.summary import Engine
 from model_results import Models, model_results
+from overview import overview_of
 from report_answers import ReportAnswer, ReportList
 from reporting import Reports
 from results import Results
@@ -44,6 +51,7 @@ def build_app(
     open_engine: Callable[[], AbstractContextManager[Engine]],
     clock: Clock,
     models: Models,
+    listing: Listing,
 ) -> FastAPI:
     """Make the routes.
 
@@ -53,14 +61,23 @@ def build_app(
         open_engine: Opens an engine for one request.
         clock: The time.
         models: Says what each model version was published with.
+        listing: Reads what the dashboard shows, and keeps the overviews that it shows.
     """
     app = create_app("Bakeoff reports")
+    app.add_middleware(GZipMiddleware, minimum_size=1_024)
 
     def results_now(name: str) -> Results:
         experiment, now = experiments.get(name), clock()
         with open_engine() as engine:
             results = analyse(experiment, engine.summarise(experiment, look_at(experiment, now)), now)
             return results.model_copy(update={"models": model_results(engine, experiment, models)})
+
+    def remember(results: Results, report_id: str | None = None) -> None:
+        try:
+            listing.overviews.put(overview_of(results, report_id))
+        except DependencyUnavailable:
+            # The next look writes it; whoever asked for the results has them.
+            logger.warning("overview not kept", experiment=results.experiment, exc_info=True)
 
     @app.get("/ab_test/experiments/{name}/stats")
     @app.get("/ab_test/experiment/{name}/stats", deprecated=True, name="read_statistics_at_the_older_path")
@@ -71,12 +88,16 @@ def build_app(
         if results is None:
             results = results_now(name)
             reports.keep(results)
+            remember(results)
         age = max(0.0, (clock() - results.computed_at).total_seconds())
         return Statistics.model_validate({**dict(results), "age_seconds": age})
 
     @app.post("/ab_test/experiments/{name}/reports", status_code=201)
     async def make_report(name: Name) -> ReportAnswer:
-        return ReportAnswer.model_validate(reports.write(results_now(name)).to_json())
+        results = results_now(name)
+        report = reports.write(results)
+        remember(results, report.report_id)
+        return ReportAnswer.model_validate(report.to_json())
 
     @app.get("/ab_test/experiments/{name}/reports")
     async def list_reports(name: Name) -> ReportList:
@@ -87,17 +108,22 @@ def build_app(
     async def download_report(name: Name, report_id: Name, file: Name) -> RedirectResponse:
         return RedirectResponse(reports.link(name, report_id, file), status_code=307)
 
+    add_dashboard(app, listing)
     return app
 
 
 def _build_app(settings: Settings) -> FastAPI:
     s3 = client("s3")
+    experiments = DynamoExperimentStore(table(settings.experiments_table))
+    models = DynamoModelRegistry(table(settings.models_table))
+    overviews = DynamoOverviewStore(table(settings.overviews_table))
     return build_app(
-        DynamoExperimentStore(table(settings.experiments_table)),
+        experiments,
         Reports(S3ObjectStore(s3, settings.report_bucket)),
         engine_opener(settings, S3ObjectStore(s3, settings.event_bucket), client, utc_now),
         utc_now,
-        DynamoModelRegistry(table(settings.models_table)),
+        models,
+        Listing(experiments, overviews, NoAlerts(), models, utc_now),
     )
 
 

@@ -15,6 +15,9 @@ from bakeoff_core.http.fastapi_app import lambda_handler
 from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry, ModelVersion
 from bakeoff_core.stores.objects import InMemoryObjectStore
+from bakeoff_core.stores.overviews import InMemoryOverviewStore
+from dashboard.alerts import NoAlerts
+from dashboard.listing import Listing
 from engine.duckdb_engine import duckdb_over
 from reporting import Reports
 from reports import build_app
@@ -35,6 +38,7 @@ class World:
         self.models = InMemoryModelRegistry(lambda: NOON)
         self.events = InMemoryObjectStore()
         self.files = InMemoryObjectStore()
+        self.overviews = InMemoryOverviewStore()
         self.reports = Reports(self.files)
         self.clock = SettableClock(NOON + timedelta(days=1))
         self.failures: list[tuple[str, str]] = []
@@ -79,7 +83,8 @@ def scheduled(world: World) -> Handle:
 
 @pytest.fixture
 def call(world: World) -> Call:
-    app = build_app(world.experiments, world.reports, world.open_engine, world.clock, world.models)
+    listing = Listing(world.experiments, world.overviews, NoAlerts(), world.models, world.clock)
+    app = build_app(world.experiments, world.reports, world.open_engine, world.clock, world.models, listing)
     handler = lambda_handler(app)
 
     def call(method: str, path: str) -> tuple[int, dict[str, str], Any]:

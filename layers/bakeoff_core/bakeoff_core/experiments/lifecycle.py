@@ -16,6 +16,11 @@ _TRANSITIONS: dict[Action, tuple[frozenset[Status], Status]] = {
 }
 
 
+def actions_from(status: Status) -> tuple[Action, ...]:
+    """Name the actions that start from a status."""
+    return tuple(action for action, (allowed, _) in _TRANSITIONS.items() if status in allowed)
+
+
 def next_status(experiment: Experiment, action: Action) -> Status:
     """Say where an action leads.
 

@@ -1,0 +1,1 @@
+"""The dashboard: all experiments as they stand, for programs and as web pages."""

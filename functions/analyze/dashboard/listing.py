@@ -1,0 +1,320 @@
+"""What the dashboard shows of each experiment: where it stands, its latest figures, its alerts and its models."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from bakeoff_core.clock import Clock
+from bakeoff_core.experiments.lifecycle import actions_from
+from bakeoff_core.experiments.metrics import MetricKind
+from bakeoff_core.experiments.model import Algorithm, Experiment, Group, Status
+from bakeoff_core.experiments.overview import ModelOverview, Overview
+from bakeoff_core.stores.experiments import ExperimentStore
+from bakeoff_core.stores.models import ModelReference, Standing
+from bakeoff_core.stores.overviews import OverviewStore
+from dashboard.caller import Caller
+
+MOST_EXPERIMENTS = 500
+"""How many experiments one answer holds."""
+
+_MOST_BYTES = 3 * 1024**2  # Lambda carries back 6 MB, the escapes of JSON within JSON included
+_LONGEST_DESCRIPTION = 300
+
+Health: TypeAlias = Literal["ok", "warning", "problem", "unknown"]
+ModelState: TypeAlias = Literal["loading", "ready", "unhealthy", "offline", "missing"]
+Severity: TypeAlias = Literal["warning", "problem"]
+
+_HARMFUL_STATES: Mapping[ModelState, Severity] = {
+    "unhealthy": "problem",
+    "missing": "problem",
+    "offline": "problem",
+    "loading": "warning",
+}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+
+class OpenAlert(_Part):
+    """An alert whose episode goes on."""
+
+    alert_id: str
+    kind: str
+    message: str
+    opened_at: AwareDatetime
+    acknowledged_by: str | None = None
+
+
+class GroupLine(_Part):
+    """One group as it is configured."""
+
+    name: str
+    share: float
+    control: bool
+    model_name: str | None
+    model_version: str | None
+
+
+class ModelLine(_Part):
+    """A model of a group.
+
+    Attributes:
+        group: The group.
+        shadow: Whether it only predicts beside the group's own model.
+        model_name: The model.
+        model_version: The version that the group's version or alias stands for now.
+        status: How that version is; `missing` where it stands for none.
+        reason: Why it is unhealthy.
+        latest: What it did until the latest look.
+    """
+
+    group: str
+    shadow: bool
+    model_name: str
+    model_version: str | None
+    status: ModelState
+    reason: str | None
+    latest: ModelOverview | None
+
+
+class HealthFinding(_Part):
+    """Something that is not well."""
+
+    severity: Severity
+    text: str
+
+
+class ExperimentLine(_Part):
+    """One experiment.
+
+    Attributes:
+        description: Its beginning, where it is long.
+        metric: The primary metric.
+        serving_group: The group that serves everybody, once the experiment is over.
+        overview: The latest look at its present configuration.
+        age_seconds: Since that look.
+        alerts: Those that are open, newest first.
+        models: The groups' models.
+        health: The worst of what was found; `unknown` before the first look.
+        findings: What is not well, alerts left out.
+        actions: What the caller may do with it now.
+    """
+
+    name: str
+    description: str
+    status: Status
+    assignment_algorithm: Algorithm
+    sample_rate: float
+    start_time: AwareDatetime | None
+    end_time: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    updated_at: AwareDatetime
+    config_version: int
+    metric: str | None
+    metric_kind: MetricKind | None
+    groups: tuple[GroupLine, ...]
+    serving_group: str | None
+    overview: Overview | None
+    age_seconds: float | None
+    alerts: tuple[OpenAlert, ...]
+    models: tuple[ModelLine, ...]
+    health: Health
+    findings: tuple[HealthFinding, ...]
+    actions: tuple[str, ...]
+
+
+class Dashboard(_Part):
+    """Experiments by name.
+
+    Attributes:
+        generated_at: When they were read.
+        caller: Who asked, and what their key allows.
+        total: How many experiments there are.
+        experiments: Those of this answer.
+        next_after: What to ask for `after` to get the next ones; None at the end.
+    """
+
+    generated_at: AwareDatetime
+    caller: Caller
+    total: int
+    experiments: tuple[ExperimentLine, ...]
+    next_after: str | None
+
+
+class Standings(Protocol):
+    """Says how model versions are."""
+
+    def standings(self, references: Iterable[ModelReference]) -> dict[ModelReference, Standing]:
+        """Say how the versions are that references stand for; those that stand for none are left out."""
+        ...
+
+
+class OpenAlerts(Protocol):
+    """Knows the open alerts."""
+
+    def open_alerts(self, experiments: Collection[str]) -> Mapping[str, Sequence[OpenAlert]]:
+        """Read the open alerts of experiments, newest first; those without are left out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Reads the dashboard: a handful of batched reads for all of it, and no report.
+
+    Attributes:
+        experiments: Where experiments are kept.
+        overviews: The latest look at each.
+        alerts: The open alerts.
+        models: How model versions are.
+        clock: The time.
+    """
+
+    experiments: ExperimentStore
+    overviews: OverviewStore
+    alerts: OpenAlerts
+    models: Standings
+    clock: Clock
+
+    def all(self, caller: Caller, *, after: str = "", limit: int = MOST_EXPERIMENTS) -> Dashboard:
+        """Read all experiments that are not archived, by name.
+
+        Args:
+            caller: Who asks.
+            after: The name after which to begin.
+            limit: How many at most; fewer where they are large.
+        """
+        found = self.experiments.list()
+        following = [each for each in found if each.name > after]
+        lines: list[ExperimentLine] = []
+        size = 0
+        for line in self._lines(following[:limit], caller):
+            size += len(line.model_dump_json())
+            if lines and size > _MOST_BYTES:
+                break
+            lines.append(line)
+        more = len(lines) < len(following)
+        return Dashboard(
+            generated_at=self.clock(),
+            caller=caller,
+            total=len(found),
+            experiments=tuple(lines),
+            next_after=lines[-1].name if more else None,
+        )
+
+    def one(self, caller: Caller, name: str) -> Dashboard:
+        """Read one experiment, archived or not. Raises ExperimentNotFound."""
+        return Dashboard(
+            generated_at=self.clock(),
+            caller=caller,
+            total=1,
+            experiments=tuple(self._lines([self.experiments.get(name)], caller)),
+            next_after=None,
+        )
+
+    def _lines(self, experiments: Sequence[Experiment], caller: Caller) -> Iterable[ExperimentLine]:
+        names = [each.name for each in experiments]
+        overviews, alerts = self.overviews.read(names), self.alerts.open_alerts(names)
+        references = {model for each in experiments for group in each.groups for model in group.models}
+        standings = self.models.standings(references)
+        for experiment in experiments:
+            overview = overviews.get(experiment.name)
+            if overview is not None and overview.config_version != experiment.config_version:
+                overview = None  # units were randomised anew since
+            models = tuple(_models(experiment, standings, overview))
+            findings = tuple(_findings(experiment, overview, models))
+            yield ExperimentLine(
+                name=experiment.name,
+                description=_shortened(experiment.description),
+                status=experiment.status,
+                assignment_algorithm=experiment.assignment_algorithm,
+                sample_rate=experiment.sample_rate,
+                start_time=experiment.start_time,
+                end_time=experiment.end_time,
+                ended_at=experiment.ended_at,
+                updated_at=experiment.updated_at,
+                config_version=experiment.config_version,
+                metric=experiment.primary_metric.name if experiment.primary_metric else None,
+                metric_kind=experiment.primary_metric.kind if experiment.primary_metric else None,
+                groups=tuple(_group(experiment, group) for group in experiment.groups),
+                serving_group=None,
+                overview=overview,
+                age_seconds=_age(self.clock, overview),
+                alerts=tuple(alerts.get(experiment.name, ())),
+                models=models,
+                health=_health(experiment, overview, findings),
+                findings=findings,
+                actions=_actions(experiment) if caller.may_change else (),
+            )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_DESCRIPTION else f"{text[: _LONGEST_DESCRIPTION - 1]}…"
+
+
+def _age(clock: Clock, overview: Overview | None) -> float | None:
+    return None if overview is None else max(0.0, (clock() - overview.computed_at).total_seconds())
+
+
+def _group(experiment: Experiment, group: Group) -> GroupLine:
+    return GroupLine(
+        name=group.name,
+        share=experiment.shares[group.name],
+        control=group is experiment.control,
+        model_name=group.model_name,
+        model_version=group.model_version,
+    )
+
+
+def _models(
+    experiment: Experiment, standings: Mapping[ModelReference, Standing], overview: Overview | None
+) -> Iterable[ModelLine]:
+    did = {} if overview is None else {(m.group, m.model_name, m.model_version): m for m in overview.models}
+    for group in experiment.groups:
+        for reference in group.models:
+            name, wanted = reference
+            standing = standings.get(reference)
+            version = wanted if standing is None else standing.model_version
+            yield ModelLine(
+                group=group.name,
+                shadow=reference != group.models[0],
+                model_name=name,
+                model_version=version,
+                status="missing" if standing is None else standing.status,
+                reason=None if standing is None else standing.reason,
+                latest=did.get((group.name, name, version or "")),
+            )
+
+
+def _findings(
+    experiment: Experiment, overview: Overview | None, models: Iterable[ModelLine]
+) -> Iterable[HealthFinding]:
+    if overview is not None and overview.sample_ratio == "mismatch":
+        yield HealthFinding(severity="problem", text="users are not split between the groups as configured")
+    # An experiment that is not live asks nothing of its models.
+    if experiment.status not in {"running", "paused"}:
+        return
+    for model in models:
+        key = f"{model.model_name}:{model.model_version or 'champion'}"
+        if (severity := _HARMFUL_STATES.get(model.status)) is not None:
+            reason = f": {model.reason}" if model.reason else ""
+            yield HealthFinding(severity=severity, text=f"model {key} of {model.group} is {model.status}{reason}")
+        if model.latest is not None and model.latest.drift == "large":
+            text = f"what {key} of {model.group} is asked has drifted far from its training data"
+            yield HealthFinding(severity="warning", text=text)
+        if model.latest is not None and model.latest.fallbacks:
+            text = f"{key} of {model.group} stood in for another model {model.latest.fallbacks:,} times"
+            yield HealthFinding(severity="warning", text=text)
+
+
+def _health(experiment: Experiment, overview: Overview | None, findings: Iterable[HealthFinding]) -> Health:
+    severities = {finding.severity for finding in findings}
+    if severities:
+        return "problem" if "problem" in severities else "warning"
+    return "unknown" if overview is None or experiment.status == "draft" else "ok"
+
+
+def _actions(experiment: Experiment) -> tuple[str, ...]:
+    return () if experiment.archived_at is not None else actions_from(experiment.status)
