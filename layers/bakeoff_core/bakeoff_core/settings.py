@@ -42,6 +42,10 @@ class Settings(BaseModel):
     model_bucket: str = ""
     event_bucket: str = ""
     report_bucket: str = ""
+    runs_table: str = ""
+    analysis_queue: str = ""
+    analysis_attempts: int = Field(default=3, ge=1)
+    delivery_window_seconds: float = Field(default=60, ge=0)
     event_stream: str = ""
     fallback_queue: str = ""
     notification_queue: str = ""
