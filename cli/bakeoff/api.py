@@ -28,18 +28,25 @@ class Api:
 
     Args:
         url: Where the API answers.
+        key: An API key, or a token where the stack takes these.
 
     Attributes:
         url: The same, without a slash at its end.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str | None = None) -> None:
         self.url = url.rstrip("/")
-        self._client = httpx.Client(base_url=self.url, timeout=_TIMEOUT_SECONDS, follow_redirects=True)
+        self._client = httpx.Client(
+            base_url=self.url,
+            # Unlike X-API-Key, httpx keeps this header from other hosts, where downloads are redirected to.
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=_TIMEOUT_SECONDS,
+            follow_redirects=True,
+        )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = environ) -> Self:
-        """Find the API by `BAKEOFF_URL`.
+        """Find the API by `BAKEOFF_URL`, and the key for it by `BAKEOFF_API_KEY`.
 
         Raises:
             NoApiError: The variable is not set.
@@ -50,7 +57,7 @@ class Api:
                 "BAKEOFF_URL is not set: run `bakeoff serve` and export the lines that it prints, "
                 "or set it to the ApiUrl of a deployed stack"
             )
-        return cls(url)
+        return cls(url, environment.get("BAKEOFF_API_KEY"))
 
     def __enter__(self) -> Self:
         return self

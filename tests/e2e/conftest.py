@@ -35,13 +35,14 @@ def standin(job: Job) -> Iterator[Standin]:
 
 @pytest.fixture(scope="session")
 def api(standin: Standin) -> Iterator[Api]:
-    with Api(standin.url) as api:
+    with Api(standin.url, standin.keys["admin"]) as api:
         yield api
 
 
 @pytest.fixture(scope="session")
 def http(standin: Standin) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=standin.url, timeout=60) as client:
+    headers = {"X-API-Key": standin.keys["admin"]}
+    with httpx.Client(base_url=standin.url, headers=headers, timeout=60) as client:
         yield client
 
 

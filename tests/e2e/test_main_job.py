@@ -11,7 +11,7 @@ from rich.console import Console
 from bakeoff.api import Api
 from bakeoff.demo.impressions import load_impressions
 from bakeoff.demo.job import EXPERIMENT, Job, Sent, copy_reports, send
-from bakeoff.demo.traffic import send_events
+from bakeoff.demo.traffic import Target, send_events
 from bakeoff.standin.source_events import kinesis_record
 from bakeoff.standin.standin import Standin
 from bakeoff_core.assignment.bucketing import bucket
@@ -137,7 +137,9 @@ def test_nothing_changes_when_a_batch_is_delivered_again(sent: Sent, api: Api, s
 
 def test_nothing_changes_when_events_are_sent_again(sent: Sent, api: Api, standin: Standin) -> None:
     before = statistics(api)
-    assert send_events(standin.url, sent.actions, lambda _sent: None) == len(sent.actions)
+    assert send_events(Target(standin.url, standin.keys["client"]), sent.actions, lambda _sent: None) == len(
+        sent.actions
+    )
     standin.drain()
     assert statistics(api) == before
 

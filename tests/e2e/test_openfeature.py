@@ -13,6 +13,7 @@ from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import FlagEvaluationDetails, Reason
 
 from bakeoff.api import Api
+from bakeoff.standin.standin import Standin
 
 FLAGS = "/ofrep/v1/evaluate/flags"
 GROUPS = [
@@ -47,8 +48,8 @@ def start(api: Api, name: str, **fields: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def client(flags: Api) -> Iterator[OpenFeatureClient]:
-    provider = OFREPProvider(flags.url)
+def client(flags: Api, standin: Standin) -> Iterator[OpenFeatureClient]:
+    provider = OFREPProvider(flags.url, headers_factory=lambda: {"X-API-Key": standin.keys["client"]})
     openfeature.set_provider(provider, "shop")
     yield openfeature.get_client("shop")
     provider.session.close()

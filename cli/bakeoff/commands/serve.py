@@ -35,6 +35,8 @@ def serve(
     with failures_in_words(), Standin(template, logs=logs, port=port, keep=keep) as standin:
         with Api(standin.url) as api:
             api.get("/health")
+        for scope, key in standin.keys.items():
+            typer.echo(f"{scope} key: {key}")
         for name, value in standin.environment.items():
             typer.echo(f"export {name}={shlex.quote(value)}")
         print(f"ready: {standin.url}", flush=True)

@@ -16,7 +16,7 @@ from bakeoff.api import Api
 from bakeoff.demo.behaviour import BEHAVIOURS, act
 from bakeoff.demo.impressions import Impression, load_impressions
 from bakeoff.demo.replay import experiment_name, logged_events, logged_experiment
-from bakeoff.demo.traffic import Visit, send_events, send_users
+from bakeoff.demo.traffic import Target, Visit, send_events, send_users
 from bakeoff.experiment_files import apply_experiments, read_experiments
 from bakeoff.model_folders import publish_folder
 from bakeoff.results_table import results_table
@@ -64,7 +64,7 @@ def run(job: Job, console: Console | None = None) -> None:
     with ExitStack() as stack:
         with _step(console, "Start the stand-in for AWS"):
             standin = stack.enter_context(Standin(job.template, logs=job.logs))
-        api = stack.enter_context(Api(standin.url))
+        api = stack.enter_context(Api(standin.url, standin.keys["admin"]))
         console.print(f"  HTTP API {standin.url}, AWS APIs {standin.endpoint_url}, logs in {job.logs}")
         with _step(console, "Publish models"):
             publish_models(job.examples / "models" / "recommendation", Stack.from_environment(standin.environment))
@@ -100,22 +100,21 @@ def start_experiments(api: Api, job: Job) -> None:
 
 def send(standin: Standin, job: Job, impressions: Sequence[Impression], console: Console) -> Sent:
     """Send users, what they do, and the logged test, all over HTTP."""
+    target = Target(standin.url, standin.keys["client"])
     features = draw_features(impressions, job.users, job.seed)
     replay = [event for campaign in job.campaigns for event in logged_events(campaign, impressions)]
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     ) as progress:
-        visits = send_users(
-            standin.url, EXPERIMENT, features, _bar(progress, "Users through /ab_test/predict", job.users)
-        )
+        visits = send_users(target, EXPERIMENT, features, _bar(progress, "Users through /ab_test/predict", job.users))
         actions = [
             event
             for visit in visits
             if visit.group is not None
             for event in act(visit.user_id, BEHAVIOURS[visit.group], job.seed)
         ]
-        send_events(standin.url, actions, _bar(progress, "Simulated clicks and purchases", len(actions)))
-        send_events(standin.url, replay, _bar(progress, "Logged test, replayed", len(replay)))
+        send_events(target, actions, _bar(progress, "Simulated clicks and purchases", len(actions)))
+        send_events(target, replay, _bar(progress, "Logged test, replayed", len(replay)))
     return Sent(visits, actions, len(replay))
 
 

@@ -28,11 +28,21 @@ class Visit:
     model_version: str
 
 
-def send_users(url: str, experiment: str, features: Mapping[str, Mapping[str, Any]], advance: Advance) -> list[Visit]:
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the API answers, and a key of the scope client."""
+
+    url: str
+    key: str
+
+
+def send_users(
+    target: Target, experiment: str, features: Mapping[str, Mapping[str, Any]], advance: Advance
+) -> list[Visit]:
     """Send users through `/ab_test/predict`.
 
     Args:
-        url: Where the API answers.
+        target: The API.
         experiment: The experiment that they take part in.
         features: What the models take, by user.
         advance: Told of every answer.
@@ -47,10 +57,10 @@ def send_users(url: str, experiment: str, features: Mapping[str, Mapping[str, An
         advance(1)
         return Visit(user_id, answer["experiment_group"], answer["model_version"])
 
-    return _send(url, list(features), visit)
+    return _send(target, list(features), visit)
 
 
-def send_events(url: str, events: Iterable[Mapping[str, Any]], advance: Advance) -> int:
+def send_events(target: Target, events: Iterable[Mapping[str, Any]], advance: Advance) -> int:
     """Send events to `/ab_test/events` in lists of as many as it takes.
 
     Returns:
@@ -68,7 +78,7 @@ def send_events(url: str, events: Iterable[Mapping[str, Any]], advance: Advance)
         advance(len(chunk))
         return int(answer["accepted"])
 
-    return sum(_send(url, list(chunks(events, EVENTS_PER_REQUEST)), report))
+    return sum(_send(target, list(chunks(events, EVENTS_PER_REQUEST)), report))
 
 
 def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -84,15 +94,15 @@ def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _send(
-    url: str, items: Sequence[Item], send: Callable[[httpx.AsyncClient, Item], Awaitable[Result]]
+    target: Target, items: Sequence[Item], send: Callable[[httpx.AsyncClient, Item], Awaitable[Result]]
 ) -> list[Result]:
     # With a loop of its own, unlike asyncio.run, this leaves the thread's present loop to whoever made it.
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        return runner.run(_send_all(url, items, send))
+        return runner.run(_send_all(target, items, send))
 
 
 async def _send_all(
-    url: str, items: Sequence[Item], send: Callable[[httpx.AsyncClient, Item], Awaitable[Result]]
+    target: Target, items: Sequence[Item], send: Callable[[httpx.AsyncClient, Item], Awaitable[Result]]
 ) -> list[Result]:
     """Send items in their order, a bounded number at a time, and return the results in that order."""
     results: dict[int, Result] = {}
@@ -102,7 +112,8 @@ async def _send_all(
         for index, item in waiting:
             results[index] = await send(client, item)
 
-    async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_SECONDS) as client, asyncio.TaskGroup() as workers:
+    client = httpx.AsyncClient(base_url=target.url, headers={"X-API-Key": target.key}, timeout=_TIMEOUT_SECONDS)
+    async with client, asyncio.TaskGroup() as workers:
         for _ in range(CONCURRENT_REQUESTS):
             workers.create_task(work(client))
     return [results[index] for index in range(len(items))]

@@ -97,7 +97,9 @@ class Cloud:
         client.create_stack(
             StackName=_STACK,
             TemplateBody=json.dumps(template),
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in {**parameters, **made}.items()],
+            Parameters=[
+                {"ParameterKey": key, "ParameterValue": value} for key, value in {**parameters, **made}.items()
+            ],
         )
         outputs = client.describe_stacks(StackName=_STACK)["Stacks"][0].get("Outputs", [])
         resolved = {unresolved[output["OutputKey"]]: output["OutputValue"] for output in outputs}

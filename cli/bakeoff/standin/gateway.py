@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 from anyio import CapacityLimiter, to_thread
@@ -18,16 +18,20 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
 from bakeoff.errors import UsageError
+from bakeoff.standin.cloud import ACCOUNT, REGION
 from bakeoff.standin.functions import Function, FunctionTimeoutError, InvocationError, PayloadTooLargeError
 from bakeoff.standin.http_events import (
     HttpAnswer,
     HttpRequest,
     MalformedAnswerError,
+    authorized_context,
     from_payload,
     message,
+    to_authorizer_event,
     to_event,
 )
 from bakeoff.standin.routing import Router
+from bakeoff.standin.template import Route
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 API_ID = "standin"
@@ -77,9 +81,20 @@ class Gateway:
             request_id=request_id,
             now=self._clock(),
         )
-        function = self._functions[match.route.function]
-        answer = await to_thread.run_sync(_ask, function, json.dumps(event).encode(), limiter=self._limiter)
+        answer = await to_thread.run_sync(self._answer, match.route, event, limiter=self._limiter)
         return _response(answer, request_id)
+
+    def _answer(self, route: Route, event: dict[str, Any]) -> HttpAnswer:
+        if route.authorizer is not None:
+            try:
+                context = _authorize(self._functions[route.authorizer], event)
+            except (InvocationError, MalformedAnswerError):
+                logger.exception("a request could not be authorized")
+                return message(500, "Internal Server Error")
+            if context is None:
+                return message(403, "Forbidden")
+            event["requestContext"]["authorizer"] = {"lambda": context}
+        return _ask(self._functions[route.function], json.dumps(event).encode())
 
     async def _invoke(self, request: Request) -> Response:
         name = request.path_params["name"].rpartition(":")[2]
@@ -147,6 +162,15 @@ class GatewayServer:
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
         self._thread.join()
+
+
+def _authorize(authorizer: Function, event: Mapping[str, Any]) -> dict[str, Any] | None:
+    http = event["requestContext"]["http"]
+    arn = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{API_ID}/$default/{http['method']}{http['path']}"
+    result = authorizer.invoke(json.dumps(to_authorizer_event(event, arn)).encode())
+    if result.function_error:
+        raise InvocationError(f"{authorizer.name}: failed; see its log")
+    return authorized_context(result.payload)
 
 
 def _ask(function: Function, payload: bytes) -> HttpAnswer:

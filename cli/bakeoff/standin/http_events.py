@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -87,6 +87,29 @@ def to_event(request: HttpRequest, match: Match, *, api: str, request_id: str, n
     if request.body:
         event["body"], event["isBase64Encoded"] = _encode(request.body, headers.get("content-type", ""))
     return event
+
+
+def to_authorizer_event(event: Mapping[str, Any], route_arn: str) -> dict[str, Any]:
+    """Turn the event that a function would get into the one that its authorizer gets before, without the body.
+
+    Args:
+        event: The function's.
+        route_arn: What the request is for.
+    """
+    request = {name: value for name, value in event.items() if name not in {"body", "isBase64Encoded"}}
+    return {**request, "type": "REQUEST", "routeArn": route_arn, "identitySource": None}
+
+
+def authorized_context(payload: bytes) -> dict[str, Any] | None:
+    """Read a simple response: what the authorizer says of the caller, or None where it refuses the request.
+
+    Raises:
+        MalformedAnswerError: It is none.
+    """
+    answer = json.loads(payload)
+    if not isinstance(answer, dict) or not isinstance(answer.get("isAuthorized"), bool):
+        raise MalformedAnswerError("isAuthorized: must be there, and true or false")
+    return dict(answer.get("context") or {}) if answer["isAuthorized"] else None
 
 
 def from_payload(payload: bytes) -> HttpAnswer:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from bakeoff.standin.cloud import ACCOUNT, CREDENTIALS, REGION, Cloud, data_plane
 from bakeoff.standin.functions import Function
 from bakeoff.standin.gateway import Gateway, GatewayServer, Port
+from bakeoff.standin.keys import new_keys
 from bakeoff.standin.pollers import KinesisPoller, Poller, SourceMapping, SqsPoller
 from bakeoff.standin.retries import RetryPolicy
 from bakeoff.standin.routing import Router
@@ -17,9 +18,13 @@ from bakeoff.standin.schedules import Timer, interval, scheduled_event
 from bakeoff.standin.snapshot import Holdings, restore, save
 from bakeoff.standin.template import Declarations, EventSource, FunctionDeclaration, Schedule, read_template
 from bakeoff.standin.worker import FunctionConfiguration
+from bakeoff_core.identity.key_ring import KeyRing
+from bakeoff_core.identity.scopes import Scope
+from bakeoff_core.stores.api_keys import DynamoApiKeyStore
 
 DEFAULT_PARAMETERS: Mapping[str, str] = {"DeliveryWindowSeconds": "1"}
 _SECONDS_TO_DRAIN = 120.0
+_KEYS_TABLE = "BAKEOFF_API_KEYS_TABLE"
 _VARIABLE_PREFIX = "BAKEOFF_"
 
 
@@ -39,12 +44,14 @@ class Standin:
         endpoint_url: Where the AWS APIs answer.
         resources: The physical name of each table, bucket, stream and queue, by its name in the template.
         environment: What a client of the stack needs in its environment.
+        keys: A new API key of each scope, where the template has a table of keys.
     """
 
     url: str
     endpoint_url: str
     resources: Mapping[str, str]
     environment: Mapping[str, str]
+    keys: Mapping[Scope, str]
 
     def __init__(
         self,
@@ -132,7 +139,9 @@ class Standin:
             stack.callback(function.stop)
 
         stack.enter_context(GatewayServer(Gateway(self._functions, Router(declarations.routes), _now), port))
-        self.environment = self._environment(declarations, values)
+        resources = self._resources_of_functions(declarations, values)
+        self.keys = self._make_keys(resources.get(_KEYS_TABLE))
+        self.environment = self._environment(resources)
 
         for source in declarations.event_sources:
             self._pollers.extend(self._make_pollers(source, values))
@@ -195,18 +204,28 @@ class Standin:
             **CREDENTIALS,
         }
 
-    def _environment(self, declarations: Declarations, values: Mapping[Any, Any]) -> dict[str, str]:
+    def _make_keys(self, table: str | None) -> dict[Scope, str]:
+        if table is None:
+            return {}
+        tables = self._cloud.session.resource("dynamodb", endpoint_url=self.endpoint_url)
+        return new_keys(KeyRing(DynamoApiKeyStore(tables.Table(table)), _now), _now())
+
+    @staticmethod
+    def _resources_of_functions(declarations: Declarations, values: Mapping[Any, Any]) -> dict[str, str]:
         kept = data_plane(declarations)
-        resources = {
+        return {
             variable: values[function.name, variable]
             for function in declarations.functions.values()
             for variable, expression in function.environment.items()
             if isinstance(expression, dict) and expression.get("Ref") in kept
         }
+
+    def _environment(self, resources: Mapping[str, str]) -> dict[str, str]:
         return {
             **self._aws_environment(),
             "AWS_ENDPOINT_URL_LAMBDA": self.url,
             "BAKEOFF_URL": self.url,
+            **({"BAKEOFF_API_KEY": self.keys["admin"]} if self.keys else {}),
             **dict(sorted(resources.items())),
         }
 

@@ -15,6 +15,8 @@ from bakeoff.errors import UsageError
 
 _PLACEHOLDER_CODE = "s3://local/code.zip"  # the translator refuses a folder; the folders are kept apart
 _TARGET_OF_INTEGRATION = re.compile(r"\$\{(\w+)(?:\.Arn)?\}/invocations$")
+_SUPPORTED_AUTHORIZER = {"type": "request", "authorizerPayloadFormatVersion": "2.0", "enableSimpleResponses": True}
+_CACHING_OF_AUTHORIZERS = {"identitySource", "authorizerResultTtlInSeconds"}
 
 
 class TemplateError(UsageError):
@@ -36,11 +38,12 @@ class FunctionDeclaration:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method and a path of the HTTP API, and the function behind it."""
+    """A method and a path of the HTTP API, the function behind it, and the one that authorizes requests to it."""
 
     method: str
     path: str
     function: str
+    authorizer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +172,29 @@ def _layer(translated_name: str, folders: Mapping[str, Path]) -> Path:
 
 
 def _routes(api: Mapping[str, Any], targets: Mapping[str, str]) -> Iterator[Route]:
+    schemes = api["Body"].get("components", {}).get("securitySchemes", {})
+    authorizers = dict(_authorizers(schemes, targets))
     for path, methods in api["Body"]["paths"].items():
         for method, operation in methods.items():
             uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
             target = _TARGET_OF_INTEGRATION.search(uri)
             if target is None or target[1] not in targets:
                 raise TemplateError(f"{method} {path}: is not answered by a function")
-            yield Route("ANY" if method.startswith("x-amazon") else method.upper(), path, targets[target[1]])
+            authorizer = authorizers[next(iter(operation["security"][0]))] if "security" in operation else None
+            yield Route(
+                "ANY" if method.startswith("x-amazon") else method.upper(), path, targets[target[1]], authorizer
+            )
+
+
+def _authorizers(schemes: Mapping[str, Any], targets: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
+    """Find the function of each authorizer by its name; the one called NONE lets everybody through."""
+    yield "NONE", None
+    for name, scheme in schemes.items():
+        declared = scheme.get("x-amazon-apigateway-authorizer", {})
+        if not _SUPPORTED_AUTHORIZER.items() <= declared.items() or _CACHING_OF_AUTHORIZERS & declared.keys():
+            raise TemplateError(
+                f"{name}: the stand-in takes Lambda authorizers of payload format 2.0 with simple responses, "
+                "and asks them about every request"
+            )
+        _, variables = declared["authorizerUri"]["Fn::Sub"]
+        yield name, targets[_referred(variables["__FunctionArn__"])]

@@ -95,6 +95,13 @@ class AliasMoved(Conflict):
         )
 
 
+class KeyEnded(Conflict):
+    """The API key is revoked or expired, and stays so."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"key_id: {key_id} is revoked or expired: create another")
+
+
 class NoModelInExperiment(Conflict):
     """The experiment's groups name no model, so there is nothing to predict with."""
 

@@ -31,7 +31,7 @@ class Settings(BaseModel):
     models_table: str = ""
     overviews_table: str = ""
     api_keys_table: str = ""
-    key_cache_seconds: float = Field(default=30, ge=0)
+    key_cache_seconds: float = Field(default=10, ge=0)
     key_requests_per_second: float = Field(default=1_000, gt=0)
     key_burst: float = Field(default=2_000, ge=1)
     jwt_issuer: str = ""

@@ -118,9 +118,6 @@ class ApiKey:
         return any([kept.matches(secret, now) for kept in self.hashes])  # noqa: C419 - all of them, whichever matches
 
 
-_NOBODY = SecretHash.of("", bytes(_SALT_BYTES), datetime.min.replace(tzinfo=UTC))
-
-
 def refuse_in_the_same_time(secret: str) -> None:
     """Spend on a key that nobody has what a known one takes."""
     _NOBODY.matches(secret, _NOBODY.created_at)
@@ -181,3 +178,6 @@ def _until(kept: SecretHash, end: datetime) -> SecretHash:
 
 def _digest(secret: str, salt: bytes) -> bytes:
     return blake2b(secret.encode(), digest_size=_HASH_BYTES, salt=salt, person=_PERSON).digest()
+
+
+_NOBODY = SecretHash.of("", bytes(_SALT_BYTES), datetime.min.replace(tzinfo=UTC))

@@ -12,6 +12,7 @@ from bakeoff.standin.template import Declarations, TemplateError, read_template
 PROJECT = Path(__file__).parents[4]
 # What an entry point may do, beyond writing its own logs.
 ALLOWED = {
+    "AuthorizeFunction": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
     "AssignFunction": {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
