@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+import sign_in
 from bakeoff_core import __version__
 from bakeoff_core.assignment.assigner import Assigner
 from bakeoff_core.assignment.deployment import deployed_allocator
@@ -69,7 +71,9 @@ def _add_model_routes(api: HttpApi, services: Services) -> None:
     administration = services.administration
 
     @api.get("/")
-    def root() -> dict[str, Any]:
+    def root() -> dict[str, Any] | Response[str]:
+        if sign_in.is_wanted(api.header("accept")):
+            return Response(200, "text/html; charset=utf-8", sign_in.page(), dict(sign_in.headers()))
         return {
             "service": "bakeoff",
             "version": __version__,
