@@ -18,7 +18,7 @@ from bakeoff_core.telemetry import count, logger
 
 def by_hash(experiment: Experiment, unit: str, _now: datetime | None = None) -> Draw:
     """Draw a unit's group from the hash and the configured shares alone: no state, no context."""
-    return _hashed(experiment, unit, experiment.shares)
+    return experiment.hashed_draw(unit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,17 @@
 """Assigning: the checks that decide whether a unit takes part, and in which group."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from bakeoff_core.assignment.allocation import by_hash
-from bakeoff_core.assignment.bucketing import bucket
 from bakeoff_core.assignment.drawing import Draw
+from bakeoff_core.assignment.gates import Closed
 from bakeoff_core.clock import Clock
 from bakeoff_core.experiments.model import Experiment, Group
 
-Reason = Literal[
-    "split",
-    "forced",
-    "not_running",
-    "not_started",
-    "ended",
-    "not_targeted",
-    "other_namespace",
-    "held_out",
-    "not_sampled",
-]
+Reason: TypeAlias = Literal["split", "forced"] | Closed
 
 DrawGroup = Callable[[Experiment, str, datetime], Draw]
 """Draws the group of a unit that takes part, at a time."""
@@ -36,8 +25,7 @@ class Experiments(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """The group that a unit got, or why it got none.
 
     Attributes:
@@ -130,67 +118,14 @@ def decide(
         now: The time of the decision.
         draw_group: Draws the group.
     """
-    if reason := _kept_out(_OF_THE_EXPERIMENT, experiment, unit, context, now):
-        return Assignment(experiment, unit, reason)
-    if forced := experiment.forced_group(unit):
+    gates = experiment.gates
+    for reason, closed in gates.of_the_experiment:
+        if closed(now):
+            return Assignment(experiment, unit, reason)
+    if experiment.forced_groups and (forced := experiment.forced_group(unit)):
         return Assignment(experiment, unit, "forced", forced)
-    if reason := _kept_out(_OF_THE_UNIT, experiment, unit, context, now):
-        return Assignment(experiment, unit, reason)
+    for reason, shut in gates.of_the_unit:
+        if shut(unit, context):
+            return Assignment(experiment, unit, reason)
     drawn = draw_group(experiment, unit, now)
     return Assignment(experiment, unit, "split", experiment.group(drawn.group), drawn.weights)
-
-
-def _not_running(experiment: Experiment, _unit: str, _context: Mapping[str, Any], _now: datetime) -> bool:
-    return experiment.status != "running"
-
-
-def _not_started(experiment: Experiment, _unit: str, _context: Mapping[str, Any], now: datetime) -> bool:
-    return experiment.start_time is not None and now < experiment.start_time
-
-
-def _ended(experiment: Experiment, _unit: str, _context: Mapping[str, Any], now: datetime) -> bool:
-    return experiment.end_time is not None and now >= experiment.end_time
-
-
-def _not_targeted(experiment: Experiment, unit: str, context: Mapping[str, Any], _now: datetime) -> bool:
-    if experiment.targeted_units is not None and unit not in experiment.targeted_units:
-        return True
-    return not experiment.condition(context)
-
-
-def _other_namespace(experiment: Experiment, unit: str, _context: Mapping[str, Any], _now: datetime) -> bool:
-    namespace = experiment.namespace
-    if namespace is None:
-        return False
-    return not namespace.range_start <= bucket(namespace.name, "namespace", unit) < namespace.range_end
-
-
-def _held_out(experiment: Experiment, unit: str, _context: Mapping[str, Any], _now: datetime) -> bool:
-    holdout = experiment.holdout
-    return holdout is not None and bucket(holdout.name, "holdout", unit) < holdout.share
-
-
-def _not_sampled(experiment: Experiment, unit: str, _context: Mapping[str, Any], _now: datetime) -> bool:
-    return bucket(experiment.salt, "sampling", unit) >= experiment.sample_rate
-
-
-_Check = Callable[[Experiment, str, Mapping[str, Any], datetime], bool]
-_Checks = tuple[tuple[Reason, _Check], ...]
-
-_OF_THE_EXPERIMENT: _Checks = (
-    ("not_running", _not_running),
-    ("not_started", _not_started),
-    ("ended", _ended),
-)
-_OF_THE_UNIT: _Checks = (
-    ("not_targeted", _not_targeted),
-    ("other_namespace", _other_namespace),
-    ("held_out", _held_out),
-    ("not_sampled", _not_sampled),
-)
-
-
-def _kept_out(
-    checks: _Checks, experiment: Experiment, unit: str, context: Mapping[str, Any], now: datetime
-) -> Reason | None:
-    return next((reason for reason, keeps_out in checks if keeps_out(experiment, unit, context, now)), None)

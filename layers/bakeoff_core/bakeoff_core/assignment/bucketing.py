@@ -4,8 +4,10 @@ Every decision hashes under its own purpose, so that being sampled into an
 experiment says nothing about the group one gets in it.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
+from struct import Struct
 from typing import Literal
 
 Purpose = Literal["namespace", "holdout", "sampling", "group"]
@@ -13,6 +15,7 @@ Purpose = Literal["namespace", "holdout", "sampling", "group"]
 _HASH_BITS = 64
 _FLOAT_BITS = 53  # a double holds 53 bits exactly; more could round up to 1.0
 _BUCKETS = 1 << _FLOAT_BITS
+_unpack = Struct(">Q").unpack
 
 
 def bucket(salt: str, purpose: Purpose, unit: str) -> float:
@@ -29,12 +32,18 @@ def bucket(salt: str, purpose: Purpose, unit: str) -> float:
     Raises:
         UnicodeEncodeError: The id holds a lone surrogate.
     """
-    digest = _prefix(salt, purpose).copy()
-    digest.update(unit.encode())
-    top_bits = int.from_bytes(digest.digest(), "big") >> (_HASH_BITS - _FLOAT_BITS)
-    return top_bits / _BUCKETS
+    return bucketing(salt, purpose)(unit)
 
 
 @lru_cache(maxsize=4_096)
-def _prefix(salt: str, purpose: Purpose) -> "blake2b":
-    return blake2b(f"{salt}\x1f{purpose}\x1f".encode(), digest_size=_HASH_BITS // 8)
+def bucketing(salt: str, purpose: Purpose) -> Callable[[str], float]:
+    """Make `bucket` for one salt and purpose, which are hashed once."""
+    salted = blake2b(f"{salt}\x1f{purpose}\x1f".encode(), digest_size=_HASH_BITS // 8).copy
+
+    def bucket_of(unit: str) -> float:
+        digest = salted()
+        digest.update(unit.encode())
+        number: int = _unpack(digest.digest())[0]
+        return (number >> (_HASH_BITS - _FLOAT_BITS)) / _BUCKETS
+
+    return bucket_of

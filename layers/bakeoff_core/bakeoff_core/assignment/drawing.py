@@ -1,6 +1,7 @@
 """Drawing: one group out of several, each with its own probability."""
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from math import cos, isfinite, pi, prod, sqrt
@@ -26,18 +27,36 @@ class Draw:
         return self.weights[self.group]
 
 
-def draw(weights: Mapping[str, float], point: float) -> Draw:
-    """Draw the group whose part of [0, 1) holds a point.
+class Parts:
+    """The parts of [0, 1) that groups have, side by side in their order; the last one ends at exactly 1.
 
-    The parts lie side by side in the order of the weights; the last group with a weight ends at exactly 1.
+    Args:
+        weights: Each group's probability; together 1.
+    """
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        drawn = [group for group, weight in weights.items() if weight > 0]
+        self._draws = [Draw(group, weights) for group in drawn]
+        self._bounds = list(accumulate(weights[group] for group in drawn[:-1]))
+
+    def at(self, point: float) -> Draw:
+        """Draw the group whose part holds a point, which is uniform on [0, 1)."""
+        return self._draws[bisect_right(self._bounds, point)]
+
+    def by(self, place: Callable[[str], float]) -> Callable[[str], Draw]:
+        """Make the draw of a unit by where it is placed on [0, 1)."""
+        draws, bounds = self._draws, self._bounds
+        return lambda unit: draws[bisect_right(bounds, place(unit))]
+
+
+def draw(weights: Mapping[str, float], point: float) -> Draw:
+    """Draw a group.
 
     Args:
         weights: Each group's probability; together 1.
         point: Uniform on [0, 1).
     """
-    drawn = [group for group, weight in weights.items() if weight > 0]
-    bounds = accumulate(weights[group] for group in drawn)
-    return Draw(next((group for group, bound in zip(drawn, bounds, strict=True) if point < bound), drawn[-1]), weights)
+    return Parts(weights).at(point)
 
 
 def normalised(weights: Mapping[str, float]) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """An experiment as its owners write it down."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -17,6 +18,9 @@ from pydantic import (
     model_validator,
 )
 
+from bakeoff_core.assignment.bucketing import bucketing
+from bakeoff_core.assignment.drawing import Draw, Parts
+from bakeoff_core.assignment.gates import Gates, gates_of
 from bakeoff_core.assignment.targeting import Condition, compile_condition
 from bakeoff_core.experiments.analysis_plan import AnalysisPlan
 from bakeoff_core.experiments.document import Document
@@ -339,7 +343,11 @@ class Experiment(ExperimentDefinition):
 
     def group(self, name: str) -> Group:
         """Find a group by its name."""
-        return next(group for group in self.groups if group.name == name)
+        return self._groups[name]
+
+    @cached_property
+    def _groups(self) -> dict[str, Group]:
+        return {group.name: group for group in self.groups}
 
     @property
     def days_that_assignments_stick(self) -> int:
@@ -380,6 +388,16 @@ class Experiment(ExperimentDefinition):
         """Each group's share of the units in the experiment: its weight over the sum of weights."""
         total = sum(group.weight for group in self.groups)
         return {group.name: group.weight / total for group in self.groups}
+
+    @cached_property
+    def hashed_draw(self) -> Callable[[str], Draw]:
+        """Draws a unit's group from its hash and the configured shares."""
+        return Parts(self.shares).by(bucketing(self.salt, "group"))
+
+    @cached_property
+    def gates(self) -> Gates:
+        """What keeps units out, compiled once."""
+        return gates_of(self)
 
     def flag_value_of(self, group: Group) -> JsonValue:
         """What a feature flag of this experiment is worth in a group, as `flag_value` says."""
