@@ -77,7 +77,9 @@ def test_a_plain_onnx_model_is_published_promoted_rolled_back_and_deleted(
     position, *_rest, affinity = shown["metadata"]["input_schema"]["features"]
     assert position == {"name": "position", "type": "int"}
     assert affinity == {"name": "affinity", "type": "float", "default": 0.0}
-    with httpx.Client(base_url=environment["BAKEOFF_URL"]) as client:
+    with httpx.Client(
+        base_url=environment["BAKEOFF_URL"], headers={"X-API-Key": environment["BAKEOFF_API_KEY"]}
+    ) as client:
         answer = client.post("/predict", json={"model_name": "plain", "data": features}).json()
     assert answer["model_version"] == "v1"
     refused = run(environment, "model", "delete", "plain:v1")
@@ -180,16 +182,17 @@ def test_an_experiment_is_shown_with_its_history_and_completed(environment: dict
     shown = json.loads(run(environment, "experiment", "show", "listed").output)
     assert (shown["target_users"], shown["target_user_list"]["count"]) == (None, 50_001)
     run(environment, "experiment", "start", "listed")
-    with Api(environment["BAKEOFF_URL"]) as api:
+    with Api.from_environment(environment) as api:
         for user, assigned in (("user-50000", True), ("user-50001", False)):
             answer = api.post("/ab_test/assign", {"user_id": user, "experiment_name": "listed"})
             assert (answer["assigned"], answer["reason"]) == (assigned, "split" if assigned else "not_targeted")
     assert run(environment, "experiment", "complete", "listed").output == "listed: completed\n"
+    key_id = environment["BAKEOFF_API_KEY"].split("_")[1]
     lines = run(environment, "experiment", "history", "listed").output.splitlines()
     assert [line.split("  ")[1:3] for line in lines if not line.startswith("    ")] == [
-        ["anonymous", "create"],
-        ["anonymous", "start"],
-        ["anonymous", "complete"],
+        [key_id, "create"],
+        [key_id, "start"],
+        [key_id, "complete"],
     ]
     assert lines[-1] == '    status: "running" -> "completed"'
     entries = json.loads(run(environment, "experiment", "history", "listed", "--json").output)

@@ -31,12 +31,15 @@ def test_serve_answers_and_leaves_nothing_behind(tmp_path: Path, ending: signal.
         text=True,
     ) as process:
         try:
-            environment, url = read_announcement(process)
+            environment, keys, url = read_announcement(process)
             assert httpx.get(f"{url}/health").json()["status"] == "healthy"
             assert environment["BAKEOFF_URL"] == url
+            assert keys.keys() == {"client", "read", "admin"}
+            assert environment["BAKEOFF_API_KEY"] == keys["admin"]
+            assert httpx.get(f"{url}/models").status_code == 403
             stack = Stack.from_environment(environment)
             publish_folder(PROJECT / "examples/models/recommendation/v1", stack.registry, stack.objects, utc_now)
-            models = httpx.get(f"{url}/models").json()["models"]
+            models = httpx.get(f"{url}/models", headers={"X-API-Key": keys["read"]}).json()["models"]
             assert [model["model_key"] for model in models] == ["recommendation:v1"]
             children = descendants(process.pid)
             assert len(children) >= 2
@@ -62,12 +65,16 @@ def test_serve_says_what_is_missing(tmp_path: Path) -> None:
     assert "Traceback" not in run.stderr
 
 
-def read_announcement(process: "subprocess.Popen[str]") -> tuple[dict[str, str], str]:
+def read_announcement(process: "subprocess.Popen[str]") -> tuple[dict[str, str], dict[str, str], str]:
     assert process.stdout is not None
     environment: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for line in process.stdout:
         if ready := re.fullmatch(r"ready: (http://127\.0\.0\.1:\d+)\n", line):
-            return environment, ready[1]
+            return environment, keys, ready[1]
+        if key := re.fullmatch(r"(\w+) key: (bk_\w+)\n", line):
+            keys[key[1]] = key[2]
+            continue
         word, assignment = shlex.split(line)
         assert word == "export"
         name, _, value = assignment.partition("=")

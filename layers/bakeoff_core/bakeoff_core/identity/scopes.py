@@ -53,6 +53,11 @@ SCOPES_OF_ROUTES: Mapping[str, frozenset[Scope]] = {
                 f"GET {_ONE}/history",
                 f"GET {_ONE}/stats",
                 "GET /ab_test/experiment/{name}/stats",
+                f"GET {_ONE}/alerts",
+                "GET /ab_test/dashboard",
+                "GET /dashboard",
+                "GET /dashboard/{file}",
+                "GET /dashboard/experiments/{name}",
                 f"POST {_ONE}/reports",
                 f"GET {_ONE}/reports",
                 f"GET {_ONE}/reports/{{report_id}}/{{file}}",
@@ -70,6 +75,10 @@ SCOPES_OF_ROUTES: Mapping[str, frozenset[Scope]] = {
                 f"POST {_EXPERIMENTS}",
                 f"PUT {_EXPERIMENTS}",
                 f"PUT {_ONE}",
+                f"PUT {_ONE}/schedule",
+                f"PUT {_ONE}/alert_rules",
+                f"POST {_ONE}/alerts/{{alert_id}}/acknowledge",
+                f"POST {_ONE}/promote",
                 f"DELETE {_ONE}",
                 f"POST {_ONE}/start",
                 f"POST {_ONE}/pause",
@@ -78,7 +87,7 @@ SCOPES_OF_ROUTES: Mapping[str, frozenset[Scope]] = {
                 f"POST {_ONE}/complete",
             ),
         ),
-        (frozenset(SCOPES), ("GET /docs", "GET /openapi.json")),
+        (frozenset(SCOPES), ("GET /docs", "GET /docs/{file}", "GET /openapi.json")),
     )
     for route in routes
 }
