@@ -28,17 +28,25 @@ def add_dashboard(app: FastAPI, listing: Listing) -> None:
     async def read_dashboard(
         request: Request, *, after: After = "", limit: Limit = MOST_EXPERIMENTS, name: Only = None
     ) -> Dashboard:
+        """Read all experiments, each with its latest figures, open alerts and models."""
         caller = caller_of(request.scope.get("aws.event", {}))
         return listing.all(caller, after=after, limit=limit) if name is None else listing.one(caller, name)
 
     @app.get("/dashboard", response_class=HTMLResponse)
     async def show_experiments(request: Request) -> Response:
+        """Show all experiments on a page."""
         return page_response(request, "index.html", "")
 
     @app.get("/dashboard/experiments/{name}", response_class=HTMLResponse)
-    async def show_experiment(request: Request, name: Name) -> Response:  # noqa: ARG001 - the page reads it from its address
+    async def show_experiment(request: Request, name: Name) -> Response:  # noqa: ARG001 - its script reads the address
+        """Show one experiment on a page."""
         return page_response(request, "experiment.html", "../../")
 
-    @app.get("/dashboard/{file}", response_class=Response)
+    @app.get(
+        "/dashboard/{file}",
+        response_class=Response,
+        responses={200: {"content": {"text/javascript": {}, "text/css": {}, "image/svg+xml": {}}}},
+    )
     async def send_asset(request: Request, file: Name) -> Response:
+        """Read a file that the dashboard's pages are made of."""
         return asset_response(request, file)

@@ -32,7 +32,7 @@ async function load() {
   ]);
   results = statistics;
   showResults();
-  showHistory(history.entries ?? history);
+  showHistory(history);
   showReports(reports.reports);
 }
 
