@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from bakeoff_core.clock import utc_now
 from bakeoff_core.errors import InvalidInput
+from bakeoff_core.experiments.alert_rules import AlertRules
 from bakeoff_core.experiments.history import history_of
 from bakeoff_core.experiments.lifecycle import Action
 from bakeoff_core.experiments.management import ExperimentManager
@@ -78,6 +79,9 @@ _DOCUMENTED_SCHEDULE = {
         "content": {"application/json": {"schema": TypeAdapter(Schedule | None).json_schema()}},
     }
 }
+_DOCUMENTED_ALERT_RULES = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": AlertRules.model_json_schema()}}}
+}
 
 
 def _actor(request: Request) -> str:
@@ -130,10 +134,6 @@ def build_app(manager: ExperimentManager) -> FastAPI:
     ) -> Experiment:
         return manager.change(name, document, actor, new_version=new_version)
 
-    @app.put("/ab_test/experiments/{name}/schedule", openapi_extra=_DOCUMENTED_SCHEDULE)
-    async def change_schedule(name: Name, schedule: Json, actor: Actor) -> Experiment:
-        return manager.change_part(name, "schedule", schedule, actor)
-
     @app.delete("/ab_test/experiments/{name}")
     async def archive_experiment(name: Name, actor: Actor) -> Experiment:
         return manager.archive(name, actor)
@@ -142,11 +142,22 @@ def build_app(manager: ExperimentManager) -> FastAPI:
     async def read_history(name: Name) -> list[HistoryLine]:
         return [HistoryLine.model_validate(line) for line in history_of(manager.history(name))]
 
+    _add_parts(app, manager)
     for action in ("start", "pause", "resume", "stop", "complete"):
         _add_action(app, manager, action)
     add_documentation(app)
 
     return app
+
+
+def _add_parts(app: FastAPI, manager: ExperimentManager) -> None:
+    @app.put("/ab_test/experiments/{name}/schedule", openapi_extra=_DOCUMENTED_SCHEDULE)
+    async def change_schedule(name: Name, schedule: Json, actor: Actor) -> Experiment:
+        return manager.change_part(name, "schedule", schedule, actor)
+
+    @app.put("/ab_test/experiments/{name}/alert_rules", openapi_extra=_DOCUMENTED_ALERT_RULES)
+    async def change_alert_rules(name: Name, rules: Json, actor: Actor) -> Experiment:
+        return manager.change_part(name, "alert_rules", rules, actor)
 
 
 def _add_action(app: FastAPI, manager: ExperimentManager, action: Action) -> None:
@@ -166,7 +177,8 @@ def _build_app(settings: Settings) -> FastAPI:
     return build_app(manager)
 
 
-_handler = lambda_handler(_build_app(Settings.from_environment()))
+_settings = Settings.from_environment()
+_handler = lambda_handler(_build_app(_settings), _settings.origin_secret)
 
 
 @logger.inject_lambda_context

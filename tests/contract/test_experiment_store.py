@@ -123,4 +123,4 @@ def test_an_experiment_that_is_too_large_for_an_item_is_refused_by_its_size(stor
     ):
         store.put(experiment(description="x" * 400_000), AUDIT)
     assert store.list() == []
-    assert store.put(experiment(description="x" * 388_000), AUDIT).version == 1
+    assert store.put(experiment(description="x" * 386_000), AUDIT).version == 1

@@ -10,7 +10,7 @@ from bakeoff_core.experiments.model import Experiment, ExperimentDefinition
 DEFINED = frozenset(ExperimentDefinition.model_fields)
 """What a caller decides about an experiment."""
 
-_ON_RECORD = DEFINED | {"status", "config_version", "archived_at"}
+_ON_RECORD = DEFINED | {"status", "config_version", "archived_at", "serving_group"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from bakeoff_core.assignment.bucketing import bucketing
 from bakeoff_core.assignment.drawing import Draw, Parts
 from bakeoff_core.assignment.gates import Gates, gates_of
 from bakeoff_core.assignment.targeting import Condition, compile_condition
+from bakeoff_core.experiments.alert_rules import AlertRules
 from bakeoff_core.experiments.analysis_plan import AnalysisPlan
 from bakeoff_core.experiments.document import Document
 from bakeoff_core.experiments.metrics import Metric
@@ -175,6 +176,7 @@ class ExperimentDefinition(Document):
     analysis: AnalysisPlan = AnalysisPlan()
     flag_value: Annotated[str, StringConstraints(max_length=256)] = "parameters"
     schedule: Schedule | None = None
+    alert_rules: AlertRules = AlertRules()
 
     @field_validator("groups")
     @classmethod
@@ -327,6 +329,7 @@ class Experiment(ExperimentDefinition):
     """An experiment as it is kept: what its owner decided, and where it stands.
 
     `ended_at` is when it was stopped or completed, which tells whether its planned end was reached.
+    `serving_group` is the group that serves everybody once it is over; without one the control does.
 
     `version` counts every write. `config_version` counts the changes that re-randomise: units keep
     their groups as long as it stays the same, and the analysis looks at one of them at a time.
@@ -339,6 +342,7 @@ class Experiment(ExperimentDefinition):
     updated_at: AwareDatetime
     archived_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
+    serving_group: Name | None = None
     _listed_units: frozenset[str] | None = PrivateAttr(None)
 
     def group(self, name: str) -> Group:
