@@ -127,7 +127,7 @@ def _build_api(settings: Settings) -> HttpApi:
         utc_now,
     )
     assigner = Assigner(experiments, utc_now, deployed_allocator(settings))
-    return build_api(Services(assigner, recorder, experiments.names))
+    return build_api(Services(assigner, recorder, experiments.names)).behind(settings.origin_secret)
 
 
 _api = _build_api(Settings.from_environment())

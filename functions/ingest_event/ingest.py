@@ -91,7 +91,7 @@ def _build_api(settings: Settings, deadline: Deadline) -> HttpApi:
         _ATTEMPTS,
         seconds_left=deadline.seconds_left,
     )
-    return build_api(EventIntake(stream, utc_now))
+    return build_api(EventIntake(stream, utc_now)).behind(settings.origin_secret)
 
 
 _deadline = Deadline()

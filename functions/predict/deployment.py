@@ -43,7 +43,7 @@ def deployed_server(
     """
     loader = ModelLoader(
         objects,
-        ArtefactCache(_ARTEFACTS, settings.model_cache_bytes),
+        ArtefactCache(_ARTEFACTS, settings.artefact_cache_bytes),
         settings.model_cache_bytes,
         settings.memory_mb,
         registry,

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from bakeoff_core.clock import Clock, rfc3339
 from bakeoff_core.errors import ModelInUse, ModelNotFound
 from bakeoff_core.experiments.model import Experiment
+from bakeoff_core.snapshots import on_restore
 from bakeoff_core.stores.cache import BoundedAgeCache
 from bakeoff_core.stores.models import ModelRegistry, ModelVersion
 from bakeoff_core.telemetry import count
@@ -42,6 +43,7 @@ class ModelAdministration:
         self._experiments = experiments
         self._clock = clock
         self._started = clock()
+        on_restore(self.restart)
 
         def read(_key: str) -> list[ModelVersion]:
             return registry.list()
@@ -50,6 +52,10 @@ class ModelAdministration:
         self._counted = BoundedAgeCache[str, list[ModelVersion]](
             read, 0, clock, lambda _key: count("stale_configuration_total")
         )
+
+    def restart(self) -> None:
+        """Count the time since now."""
+        self._started = self._clock()
 
     def health(self) -> dict[str, Any]:
         """Say how many versions are ready; one that is unhealthy makes the whole `degraded`."""

@@ -201,7 +201,7 @@ class ModelServer:
         try:
             self._guard.prove(version.model_key, lambda: self._load(version))
         except UnusableModel as error:
-            return self._set_status(version, "unhealthy", reason=str(error))
+            return self._found_unhealthy(version, error)
         except BaseException:
             self._set_status(version, version.status, reason=version.reason)
             raise
@@ -260,7 +260,7 @@ class ModelServer:
         except UnusableModel as error:
             logger.exception("model cannot be used", model_key=version.model_key)
             try:
-                self._set_status(version, "unhealthy", reason=str(error))
+                self._found_unhealthy(version, error)
             except DependencyUnavailable:
                 logger.warning("status could not be written", model_key=version.model_key)
             raise ModelUnavailable(version.model_key, str(error)) from error
@@ -270,6 +270,10 @@ class ModelServer:
     def _load(self, version: ModelVersion) -> None:
         with self._loader.lease(version):
             pass
+
+    def _found_unhealthy(self, version: ModelVersion, error: UnusableModel) -> ModelVersion:
+        count("model_unhealthy_total", model_name=version.name, version=version.version)
+        return self._set_status(version, "unhealthy", reason=str(error))
 
     def _set_status(
         self,

@@ -180,8 +180,9 @@ def _services(settings: Settings) -> Services:
     )
 
 
-_deployed = _services(Settings.from_environment())
-_api = build_api(_deployed)
+_settings = Settings.from_environment()
+_deployed = _services(_settings)
+_api = build_api(_deployed).behind(_settings.origin_secret)
 
 
 @logger.inject_lambda_context

@@ -7,6 +7,7 @@ import valkey
 from valkey.backoff import NoBackoff
 from valkey.retry import Retry
 
+from bakeoff_core.snapshots import on_restore
 from bakeoff_core.telemetry import count, logger
 
 # A prediction takes less than a millisecond: what the server does not answer at once is not worth waiting for.
@@ -35,6 +36,12 @@ class SharedLayer:
         )
         self._ttl_milliseconds = max(1, round(ttl_seconds * 1_000))
         self._monotonic = monotonic
+        self._paused_until = 0.0
+        on_restore(self.reconnect)
+
+    def reconnect(self) -> None:
+        """Leave the connections behind; the next look opens one, whether the server was down before or not."""
+        self._client.connection_pool.disconnect()
         self._paused_until = 0.0
 
     def get(self, key: str) -> bytes | None:

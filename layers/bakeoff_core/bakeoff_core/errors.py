@@ -137,6 +137,13 @@ class PayloadTooLarge(BakeoffError):
     """The request is larger than is accepted."""
 
 
+class ForeignOrigin(BakeoffError):
+    """A request did not come the way that all requests must come."""
+
+    def __init__(self) -> None:
+        super().__init__("this address answers no requests: use the one that the service is published at")
+
+
 class TooManyRequests(BakeoffError):
     """A caller asks more often than it may.
 

@@ -60,6 +60,8 @@ class Settings(BaseModel):
     event_retention_days: int = Field(default=400, ge=1)
     max_future_seconds: float = Field(default=300, ge=0)
     model_cache_bytes: int = Field(default=512 * 1024**2, gt=0)
+    artefact_cache_bytes: int = Field(default=512 * 1024**2, gt=0)
+    origin_secret: str = ""
     prediction_timeout_seconds: float = Field(default=10, gt=0)
     circuit_failure_threshold: int = Field(default=5, ge=1)
     circuit_window_seconds: float = Field(default=30, gt=0)

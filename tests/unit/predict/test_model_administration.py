@@ -43,6 +43,13 @@ def test_health_counts_versions(house: Any) -> None:
     assert (health["status"], health["model_count"], health["healthy_model_count"]) == ("degraded", 2, 1)
 
 
+def test_a_container_from_a_snapshot_counts_its_own_time(house: Any) -> None:
+    house.wait(86_400)
+    house.administration.restart()
+    house.wait(2)
+    assert house.administration.health()["uptime_seconds"] == 2.0
+
+
 def test_health_repeats_what_it_saw_while_the_registry_is_down(house: Any) -> None:
     house.administration.health()
 

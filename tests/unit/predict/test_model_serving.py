@@ -89,12 +89,17 @@ def test_model_that_needs_more_memory_is_refused(make_house: Callable[..., Any],
         house.server.predict("recommendation", "v1", features, "data")
 
 
-def test_damaged_artefact_makes_the_version_unhealthy(house: Any, features: dict[str, Any]) -> None:
+def test_damaged_artefact_makes_the_version_unhealthy(
+    house: Any, features: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     house.objects.put(KEY, b"half", "application/octet-stream")
     with pytest.raises(ModelUnavailable, match="the artefact's checksum is not the registered one"):
         house.server.predict("recommendation", "v1", features, "data")
     entry = house.registry.get("recommendation", "v1")
     assert (entry.status, entry.reason) == ("unhealthy", "the artefact's checksum is not the registered one")
+    assert '"model_name":"recommendation","version":"v1","service":"bakeoff","model_unhealthy_total":[1.0]' in (
+        capsys.readouterr().out
+    )
 
 
 def test_artefact_damaged_once_is_fetched_again(house: Any, features: dict[str, Any]) -> None:

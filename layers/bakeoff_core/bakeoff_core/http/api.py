@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from bakeoff_core.errors import BakeoffError, InvalidInput, NotFound, PayloadTooLarge, TooManyRequests
-from bakeoff_core.http.callers import actor_of, check_rate
+from bakeoff_core.errors import BakeoffError, ForeignOrigin, InvalidInput, NotFound, PayloadTooLarge, TooManyRequests
+from bakeoff_core.http.callers import actor_of, check_origin, check_rate
 from bakeoff_core.http.events import as_payload_2, header
 from bakeoff_core.http.problems import CONTENT_TYPE, problem_for
 from bakeoff_core.http.request_ids import HEADER, request_id_for
@@ -67,6 +67,7 @@ class HttpApi:
         self._perf_counter = perf_counter
         self._request_id = ""
         self._path = ""
+        self._origin_secret = ""
         self._describe_below: dict[str, DescribeError] = {}
         self._resolver = APIGatewayHttpResolver(serializer=_to_json)
         self._resolver.exception_handler(Exception)(self._problem)
@@ -79,6 +80,11 @@ class HttpApi:
     def post(self, path: str) -> Callable[[Route], Route]:
         """Register a route for POST; `<name>` in the path is a parameter."""
         return self._resolver.post(path)
+
+    def behind(self, origin_secret: str) -> Self:
+        """Answer only what comes through CloudFront, which adds a secret as a header; an empty one asks for nothing."""
+        self._origin_secret = origin_secret
+        return self
 
     def errors_below(self, prefix: str, describe: DescribeError) -> None:
         """Answer errors on all paths with a prefix as another protocol does, instead of by problem documents.
@@ -149,9 +155,10 @@ class HttpApi:
         self._path = request["rawPath"]
         of_request(self._request_id, self._path)
         try:
+            check_origin(request, self._origin_secret)
             check_rate(request)
             answer = self._resolver.resolve(request, context)
-        except TooManyRequests as error:
+        except (ForeignOrigin, TooManyRequests) as error:
             answer = self._resolver_answer(self._problem_document(error))
         except Exception as error:  # noqa: BLE001 - the last line before the runtime, which would show a stack trace
             answer = self._resolver_answer(self._problem(error))

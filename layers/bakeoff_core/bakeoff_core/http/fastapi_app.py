@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 
 from bakeoff_core import __version__
 from bakeoff_core.errors import BakeoffError, InvalidInput, NotFound
-from bakeoff_core.http.callers import check_rate
+from bakeoff_core.http.callers import check_origin, check_rate
 from bakeoff_core.http.events import as_payload_2
 from bakeoff_core.http.problems import CONTENT_TYPE, problem_for
 from bakeoff_core.http.request_ids import HEADER, request_id_for
@@ -41,13 +41,17 @@ def create_app(title: str, perf_counter: Callable[[], float] = time.perf_counter
     # One document for the routes of all functions is made when they are built, and served by one of them.
     app = FastAPI(title=title, version=__version__, openapi_url=None)
 
+    app.state.origin_secret = ""
+
     @app.middleware("http")
     async def with_request_id(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         started = perf_counter()
         request.state.request_id = request_id_for(request.headers.get(HEADER))
         of_request(request.state.request_id, request.url.path)
         try:
-            check_rate(request.scope.get("aws.event", {}))
+            event = request.scope.get("aws.event", {})
+            check_origin(event, app.state.origin_secret)
+            check_rate(event)
             response = await call_next(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a problem document
             response = _problem(request, error)
@@ -71,8 +75,14 @@ def create_app(title: str, perf_counter: Callable[[], float] = time.perf_counter
     return app
 
 
-def lambda_handler(app: FastAPI) -> Handler:
-    """Make a Lambda handler that serves requests of payload format 2.0 or 1.0, or from a function URL."""
+def lambda_handler(app: FastAPI, origin_secret: str = "") -> Handler:
+    """Make a Lambda handler that serves requests of payload format 2.0 or 1.0, or from a function URL.
+
+    Args:
+        app: Answers them.
+        origin_secret: What CloudFront adds as a header to those it lets through; empty to serve all.
+    """
+    app.state.origin_secret = origin_secret
     with warnings.catch_warnings():
         # Mangum asks for the thread's event loop before there is one: Python 3.12 and later make it, and complain.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -7,6 +7,7 @@ from typing import Any
 from bakeoff_core.errors import (
     BakeoffError,
     Conflict,
+    ForeignOrigin,
     InvalidInput,
     NotFound,
     PayloadTooLarge,
@@ -20,6 +21,7 @@ STATUS_OF: dict[type[BakeoffError], HTTPStatus] = {
     InvalidInput: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
+    ForeignOrigin: HTTPStatus.FORBIDDEN,
     PayloadTooLarge: HTTPStatus(413),  # its name differs between Python versions
     TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from bakeoff_core.errors import DependencyUnavailable
+from bakeoff_core.snapshots import on_restore
 
 # Whoever has an answer without a table waits still less for it.
 _IMPATIENT = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
@@ -26,7 +27,7 @@ def client(service: str) -> Any:
     """
     # Links to objects under a customer's key need the fourth signature version, which S3 alone does not use by itself.
     config = _CONFIG.merge(Config(signature_version="s3v4")) if service == "s3" else _CONFIG
-    return boto3.client(service, config=config)  # type: ignore[call-overload]
+    return _connecting_anew(boto3.client(service, config=config))  # type: ignore[call-overload]
 
 
 def impatient_client(service: str, seconds: float = 1) -> Any:
@@ -36,7 +37,8 @@ def impatient_client(service: str, seconds: float = 1) -> Any:
         service: The service as boto3 calls it, such as "kinesis".
         seconds: How long it waits for an answer once it is connected.
     """
-    return boto3.client(service, config=_ONCE.merge(Config(read_timeout=seconds)))  # type: ignore[call-overload]
+    config = _ONCE.merge(Config(read_timeout=seconds))
+    return _connecting_anew(boto3.client(service, config=config))  # type: ignore[call-overload]
 
 
 def table(name: str) -> Any:
@@ -45,7 +47,7 @@ def table(name: str) -> Any:
     Args:
         name: The table's name.
     """
-    return boto3.resource("dynamodb", config=_CONFIG).Table(name)
+    return _table(name, _CONFIG)
 
 
 def impatient_table(name: str) -> Any:
@@ -54,7 +56,19 @@ def impatient_table(name: str) -> Any:
     Args:
         name: The table's name.
     """
-    return boto3.resource("dynamodb", config=_IMPATIENT).Table(name)
+    return _table(name, _IMPATIENT)
+
+
+def _table(name: str, config: Config) -> Any:
+    made = boto3.resource("dynamodb", config=config).Table(name)
+    _connecting_anew(made.meta.client)
+    return made
+
+
+def _connecting_anew(made: Any) -> Any:
+    """Let a client leave its connections behind in a snapshot; it opens new ones when it is next used."""
+    on_restore(made.close)
+    return made
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from bakeoff_core.clock import Clock
 from bakeoff_core.errors import DependencyUnavailable
+from bakeoff_core.snapshots import on_restore
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -29,6 +30,7 @@ class BoundedAgeCache(Generic[Key, Value]):
         self._clock = clock
         self._on_stale = on_stale
         self._remembered: dict[Key, tuple[datetime, Value]] = {}
+        on_restore(self.forget)
 
     def get(self, key: Key) -> Value:
         """Answer from memory or from the store.
@@ -53,6 +55,10 @@ class BoundedAgeCache(Generic[Key, Value]):
             raise
         self._remembered[key] = (now, value)
         return value
+
+    def forget(self) -> None:
+        """Ask the store anew for everything."""
+        self._remembered.clear()
 
     def remember(self, key: Key, value: Value) -> None:
         """Take in what the store said of a key when it was asked for something else."""
