@@ -127,7 +127,8 @@ def _build_app(settings: Settings) -> FastAPI:
     )
 
 
-_handler = lambda_handler(_build_app(Settings.from_environment()))
+_settings = Settings.from_environment()
+_handler = lambda_handler(_build_app(_settings), _settings.origin_secret)
 
 
 @logger.inject_lambda_context
