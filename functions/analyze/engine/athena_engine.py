@@ -14,6 +14,7 @@ from engine.statements import (
     ARM_COUNTS,
     DATA_QUALITY,
     STAGES_OF_BANDITS,
+    STAGES_OF_TIMELINES,
     STAGES_TO_STATISTICS,
     STAGES_TO_UNITS,
     STAGES_TO_VALUES,
@@ -23,7 +24,7 @@ from engine.statements import (
 from engine.summary import Summary
 from stats.thompson import ArmCounts
 
-_STAGES = (*STAGES_TO_UNITS, *STAGES_TO_VALUES, *STAGES_TO_STATISTICS, *STAGES_OF_BANDITS)
+_STAGES = (*STAGES_TO_UNITS, *STAGES_TO_VALUES, *STAGES_TO_STATISTICS, *STAGES_OF_TIMELINES, *STAGES_OF_BANDITS)
 _QUERIES_AT_ONCE = 5
 _SKEW = timedelta(hours=1)  # by how much a sender's clock may run ahead of the arrival time in the key
 _FIRST_DAY = "0001-01-01"

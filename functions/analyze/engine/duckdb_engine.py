@@ -23,6 +23,7 @@ from engine.statements import (
     CHEAP_STAGES,
     DATA_QUALITY,
     STAGES_OF_BANDITS,
+    STAGES_OF_TIMELINES,
     STAGES_TO_STATISTICS,
     STAGES_TO_UNITS,
     STAGES_TO_VALUES,
@@ -160,7 +161,8 @@ class _Pass(Tables):
     def summary(self) -> Summary:
         """Read the sufficient statistics."""
         experiment = self._experiment
-        self.keep((*STAGES_TO_VALUES, *STAGES_TO_STATISTICS, *(STAGES_OF_BANDITS if experiment.bandit else ())))
+        bandits = STAGES_OF_BANDITS if experiment.bandit else ()
+        self.keep((*STAGES_TO_VALUES, *STAGES_TO_STATISTICS, *STAGES_OF_TIMELINES, *bandits))
         answers = {query: self.ask(query) for query in needed(experiment)}
         quality = read_quality(
             self.ask(DATA_QUALITY)[0],

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeAlias
 
 from bakeoff_core.experiments.metrics import Metric
@@ -12,6 +12,7 @@ from engine.statements import (
     CAPS,
     DAILY,
     DAYS_OVER,
+    DISTRIBUTIONS,
     EXPECTED_SIZES,
     GROUP_SIZES,
     METRIC_STATISTICS,
@@ -20,7 +21,9 @@ from engine.statements import (
     QUANTILES,
     SEGMENT_STATISTICS,
     SINCE_EXPOSURE,
+    TIMELINE,
     WAITING,
+    WEIGHTED_TIMELINE,
     Query,
 )
 from engine.summary import (
@@ -30,9 +33,11 @@ from engine.summary import (
     Day,
     GroupSummary,
     Propensities,
+    Spread,
     Statistics,
     Summary,
 )
+from engine.timelines import timelines, weighted_timelines
 from stats.inverse_propensity import PropensityMoments
 from stats.means import Moments
 from stats.paired import PairedMoments
@@ -46,6 +51,8 @@ Ask: TypeAlias = Callable[[Query], Rows]
 _AGEING = frozenset({"conversion", "mean", "count", "ratio"})
 _NOBODY = PairedMoments(0, 0.0, 0.0, 0.0, 0.0, 0.0)
 _EVERYBODY = 0
+_UNWEIGHTED = frozenset({"ratio", "quantile"})
+"""Metrics of which there are no inverse-propensity estimates."""
 
 
 def needed(experiment: Experiment) -> list[Query]:
@@ -62,11 +69,21 @@ def needed(experiment: Experiment) -> list[Query]:
         queries.append(QUANTILES)
     if any(metric.kind in _AGEING for metric in metrics):
         queries += [DAYS_OVER, SINCE_EXPOSURE]
+    if any(not metric.is_share for metric in metrics):
+        queries.append(DISTRIBUTIONS)
+    if experiment.primary_metric is not None:
+        queries += _timeline_of(experiment.primary_metric, bandit=experiment.bandit is not None)
     if metrics and experiment.analysis.segments:
         queries.append(SEGMENT_STATISTICS)
     if experiment.bandit is not None:
         queries += [PROPENSITY_SUMS, EXPECTED_SIZES]
     return queries
+
+
+def _timeline_of(primary: Metric, *, bandit: bool) -> list[Query]:
+    if bandit:
+        return [WEIGHTED_TIMELINE] if primary.kind not in _UNWEIGHTED else []
+    return [TIMELINE] if primary.kind != "quantile" else []
 
 
 def read_quality(
@@ -80,7 +97,7 @@ def read_quality(
         unreadable_lines: Lines that are not events.
         unreadable_objects: Keys of objects that could not be read.
     """
-    before_exposure, of_unexposed_users, unknown_group, outside_window, forced_units, unusable_values = counts
+    before_exposure, of_unexposed_users, unknown_group, outside_window, forced_units, unusable_values, late = counts
     return DataQuality(
         duplicate_events=duplicates,
         events_before_exposure=before_exposure,
@@ -91,6 +108,7 @@ def read_quality(
         unusable_values=unusable_values,
         unreadable_lines=unreadable_lines,
         unreadable_objects=unreadable_objects,
+        late_events=late,
     )
 
 
@@ -113,6 +131,7 @@ class _Reading:
         self._metrics = experiment.metrics
         self._answers = answers
         self._sizes: dict[str, int] = dict(self._rows(GROUP_SIZES))
+        self._caps: dict[str, float] = {self._metrics[position].name: cap for position, cap in self._rows(CAPS)}
 
     def summary(self, quality: DataQuality) -> Summary:
         crossovers, first, last = self._rows(OBSERVED_WINDOW)[0]
@@ -126,6 +145,8 @@ class _Reading:
             self._cohorts,
             self._since_exposure,
             self._segments,
+            self._timeline,
+            self._spreads,
         ]
         parts = [read() for read in readers]
         return Summary(
@@ -135,7 +156,7 @@ class _Reading:
             first_exposure=None if first is None else moment_of(first),
             last_exposure=None if last is None else moment_of(last),
             propensities=self._propensities(),
-            caps={self._metrics[position].name: cap for position, cap in self._rows(CAPS)},
+            caps=self._caps,
         )
 
     def _rows(self, query: Query) -> Rows:
@@ -159,7 +180,7 @@ class _Reading:
             lambda group: {
                 metric.name: quantiles.get((group, position), _no_quantile(metric))
                 if metric.kind == "quantile"
-                else _statistics(metric, _paired(totals.get((group, position))))
+                else statistics_of(metric, _paired(totals.get((group, position))))
                 for position, metric in enumerate(self._metrics)
             }
         )
@@ -196,7 +217,7 @@ class _Reading:
         for group, position, cohort, *sums in sorted(self._rows(METRIC_STATISTICS), key=lambda row: row[2] or 0):
             metric = self._metrics[position]
             if cohort is not None and metric.kind != "quantile":
-                found[group][metric.name][moment_of(cohort).date()] = _statistics(metric, _paired(sums))
+                found[group][metric.name][moment_of(cohort).date()] = statistics_of(metric, _paired(sums))
         return found
 
     def _since_exposure(self) -> dict[str, dict[str, dict[int, Statistics]]]:
@@ -211,7 +232,7 @@ class _Reading:
         return self._by_group(
             lambda group: {
                 metric.name: {
-                    day: _statistics(metric, _with_idle(did.get((group, position, day), _NOBODY), n))
+                    day: statistics_of(metric, _with_idle(did.get((group, position, day), _NOBODY), n))
                     for day, n in enumerate(over[group])
                     if n
                 }
@@ -228,7 +249,7 @@ class _Reading:
         for group, position, segment, value, *sums in self._rows(SEGMENT_STATISTICS):
             metric = self._metrics[position]
             if metric.kind != "quantile":
-                found[group][names[segment - 1]][value][metric.name] = _statistics(metric, _paired(sums))
+                found[group][names[segment - 1]][value][metric.name] = statistics_of(metric, _paired(sums))
         for group, position, segment, value, *each in self._rows(QUANTILES):
             if segment != _EVERYBODY:
                 metric = self._metrics[position]
@@ -260,19 +281,49 @@ class _Reading:
             }
         )
 
+    def _timeline(self) -> dict[str, dict[datetime, PairedMoments]]:
+        return timelines(self._experiment, self._rows(TIMELINE), self._idle)
+
+    @property
+    def _idle(self) -> float:
+        """What the primary metric is of a unit that did nothing."""
+        primary = self._experiment.primary_metric
+        return min(0.0, self._caps.get(primary.name, 0.0)) if primary is not None else 0.0
+
+    def _spreads(self) -> dict[str, dict[str, Spread]]:
+        found: dict[str, dict[str, Spread]] = self._by_group(lambda _: {})
+        counts: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
+        shapes: dict[int, tuple[float, float, int]] = {}
+        for group, position, width, first, bins, bin_, units in self._rows(DISTRIBUTIONS):
+            shapes[position] = (width, first, bins)
+            counts[group, position][bin_] = units
+        for group, spreads in found.items():
+            for position, (width, first, bins) in sorted(shapes.items()):
+                units = counts[group, position]
+                spreads[self._metrics[position].name] = Spread(
+                    width=width,
+                    first=first,
+                    counts=tuple(units.get(bin_, 0) for bin_ in range(bins)),
+                    below=units.get(-1, 0),
+                    above=units.get(bins, 0),
+                )
+        return found
+
     def _propensities(self) -> dict[str, Propensities]:
         if self._experiment.bandit is None:
             return {}
         expected: dict[str, float] = dict(self._rows(EXPECTED_SIZES))
         sums = {(group, position): PropensityMoments(*each) for group, position, *each in self._rows(PROPENSITY_SUMS)}
+        over_time = weighted_timelines(self._experiment, self._rows(WEIGHTED_TIMELINE), self._idle)
         return self._by_group(
             lambda group: Propensities(
                 {
                     metric.name: sums.get((group, position), PropensityMoments.of(()))
                     for position, metric in enumerate(self._metrics)
-                    if metric.kind not in {"ratio", "quantile"}
+                    if metric.kind not in _UNWEIGHTED
                 },
                 expected.get(group, 0.0),
+                over_time[group],
             )
         )
 
@@ -289,14 +340,15 @@ def _with_idle(active: PairedMoments, n: int) -> PairedMoments:
     return active.merge(PairedMoments(n - active.n, 0.0, 0.0, 0.0, 0.0, 0.0))
 
 
-def _statistics(metric: Metric, sums: PairedMoments) -> Statistics:
+def statistics_of(metric: Metric, sums: PairedMoments) -> Statistics:
+    """Turn sums into the statistics of a metric's kind, which is no quantile."""
     if metric.is_share:
         return Proportion(round(sums.total_y), sums.n)
     return sums if metric.kind == "ratio" else sums.y
 
 
 def _nothing(metric: Metric) -> Statistics:
-    return _no_quantile(metric) if metric.kind == "quantile" else _statistics(metric, _NOBODY)
+    return _no_quantile(metric) if metric.kind == "quantile" else statistics_of(metric, _NOBODY)
 
 
 def _quantile(metric: Metric, n: int, value: float, lower: float, upper: float) -> QuantileStatistic:

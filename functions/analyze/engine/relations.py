@@ -8,12 +8,13 @@ from typing import TypeAlias
 from bakeoff_core.events.model import EXPOSURE_TYPES, PREDICTION
 from bakeoff_core.experiments.metrics import Amount, Metric
 from bakeoff_core.experiments.model import Experiment
-from engine.summary import DAYS_SINCE_EXPOSURE, MOST_VALUES, NO_VALUE, OTHER_VALUES
+from engine.summary import DAYS_SINCE_EXPOSURE, LATE_AFTER, MOST_VALUES, NO_VALUE, OTHER_VALUES
 
 Scalar: TypeAlias = str | int | float | bool | None
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
 _HOURS_A_DAY = 24
 _AGEING = frozenset({"conversion", "mean", "count", "ratio"})
 
@@ -31,6 +32,29 @@ class Relation:
     name: str
     columns: tuple[tuple[str, str], ...]
     rows: tuple[tuple[Scalar, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """The periods at whose ends the primary metric is looked back at: days (UTC), or those between planned looks.
+
+    Attributes:
+        start: When one of them begins, in microseconds since 1970.
+        length: How long each is, in microseconds.
+        by_looks: Whether planned looks end them.
+    """
+
+    start: int
+    length: int
+    by_looks: bool
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> "Periods":
+        """Take them from an experiment's plan."""
+        looks, start, end = experiment.analysis.planned_looks, experiment.start_time, experiment.end_time
+        if looks is None or start is None or end is None:
+            return cls(0, _DAY // _MICROSECOND, by_looks=False)
+        return cls((start - _EPOCH) // _MICROSECOND, max(1, (end - start) / looks // _MICROSECOND), by_looks=True)
 
 
 def microseconds(moment: datetime | None) -> int | None:
@@ -78,6 +102,7 @@ def relations(experiment: Experiment, as_of: int) -> list[Relation]:
                 ("cap", "DOUBLE"),
                 ("cap_quantile", "DOUBLE"),
                 ("quantile", "DOUBLE"),
+                ("spread", "VARCHAR"),
             ),
             tuple((position, *_metric(metric)) for position, metric in enumerate(experiment.metrics)),
         ),
@@ -99,7 +124,7 @@ def reward_relation(event_type: str | None, window: timedelta) -> Relation:
 
 
 def _settings(experiment: Experiment, as_of: int) -> Relation:
-    primary = experiment.primary_metric
+    primary, periods = experiment.primary_metric, Periods.of(experiment)
     columns: Sequence[tuple[str, str, Scalar]] = (
         ("experiment_name", "VARCHAR", experiment.name),
         ("config_version", "BIGINT", experiment.config_version),
@@ -108,7 +133,11 @@ def _settings(experiment: Experiment, as_of: int) -> Relation:
         ("as_of", "BIGINT", as_of),
         ("looks_from", "BIGINT", -(looks_back(experiment) // _MICROSECOND)),
         ("ages", "BIGINT", DAYS_SINCE_EXPOSURE),
-        ("daily_metric", "INTEGER", None if primary is None else experiment.metrics.index(primary)),
+        ("primary_metric", "INTEGER", None if primary is None else experiment.metrics.index(primary)),
+        ("late_after", "BIGINT", LATE_AFTER // _MICROSECOND),
+        ("periods_from", "BIGINT", periods.start),
+        ("period", "BIGINT", periods.length),
+        ("by_looks", "BOOLEAN", periods.by_looks),
         ("most_values", "BIGINT", MOST_VALUES),
         ("no_value", "VARCHAR", NO_VALUE),
         ("other_values", "VARCHAR", OTHER_VALUES),
@@ -133,6 +162,7 @@ def _metric(metric: Metric) -> tuple[Scalar, ...]:
         None if winsorize is None else winsorize.cap,
         None if winsorize is None else winsorize.quantile,
         metric.quantile,
+        None if metric.is_share else "ratio" if metric.kind == "ratio" else "value",
     )
 
 

@@ -14,8 +14,9 @@ STAGES_TO_UNITS = ("exposures", "units")
 STAGES_TO_VALUES = ("contributions", "unit_sums", "unit_values")
 STAGES_TO_STATISTICS = ("caps", "cut_values", "unit_segments")
 STAGES_OF_BANDITS = ("propensities",)
-CHEAP_STAGES = frozenset({"unit_values", "cut_values"})
-"""Joins that are better repeated than kept."""
+STAGES_OF_TIMELINES = ("primary_states", "primary_entries")
+CHEAP_STAGES = frozenset({"unit_values", "cut_values", *STAGES_OF_TIMELINES})
+"""What is better repeated, or read only once, than kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,11 @@ QUANTILES = Query("quantiles", ("text", "integer", "integer", "text", "integer",
 DAYS_OVER = Query("days_over", ("text", "integer", "integer"))
 SINCE_EXPOSURE = Query("since_exposure", ("text", "integer", "integer", *_SUMS))
 DAILY = Query("daily", ("text", "integer", "integer", "number"))
+TIMELINE = Query("timeline", ("text", "integer", "integer", "integer", "integer", *("number",) * 7))
+WEIGHTED_TIMELINE = Query("weighted_timeline", ("text", "integer", "integer", "integer", *("number",) * 9))
+DISTRIBUTIONS = Query("distributions", ("text", "integer", "number", "number", "integer", "integer", "integer"))
 CAPS = Query("caps", ("integer", "number"))
-DATA_QUALITY = Query("data_quality", ("integer",) * 6)
+DATA_QUALITY = Query("data_quality", ("integer",) * 7)
 PROPENSITY_SUMS = Query("propensity_sums", ("text", "integer", "integer", "number", "number", "number", "number"))
 EXPECTED_SIZES = Query("expected_sizes", ("text", "number"))
 ARM_COUNTS = Query("arm_counts", ("text", "integer", "integer", "integer"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol, TypeAlias
 
 from bakeoff_core.experiments.model import Experiment
@@ -37,6 +37,25 @@ ByMetric: TypeAlias = Mapping[str, Statistics]
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """How the values of a group's units are spread over bins that are the same for all groups.
+
+    Attributes:
+        width: Of every bin.
+        first: The first bin holds the values from first * width to just under (first + 1) * width.
+        counts: Units by bin.
+        below: Units with a value under the first bin.
+        above: Units with a value over the last one.
+    """
+
+    width: float
+    first: float
+    counts: tuple[int, ...]
+    below: int = 0
+    above: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class GroupSummary:
     """One group's units and what they did.
 
@@ -59,6 +78,13 @@ class GroupSummary:
             what units did within that day of theirs alone, over the units whose day was over. Conversions,
             means, counts and ratios only; windows do not bound them, and no value is cut off.
         segments: By the name of a segment, and by its value: statistics of the units with that value.
+        timeline: Of the primary metric, unless it is a quantile: by the end of each day (UTC) until the last on
+            which anything changed, and as of the analysis, the sums over the units that were part of the metric by
+            then, of what they had done by then: y and, of a ratio, its denominator x, or the covariate x. Where
+            looks are planned, their times are in the place of the days' ends. Values are cut off where all are in
+            the end, and who is a crossover or was forced in the end is so from the beginning.
+        spreads: By the name of a mean, count, ratio or quantile: how the values of its units are spread, without
+            cutting off; of a ratio those of the units whose denominator is not 0.
     """
 
     n: int
@@ -70,6 +96,8 @@ class GroupSummary:
     cohorts: Mapping[str, Mapping[date, Statistics]] = field(default_factory=dict)
     since_exposure: Mapping[str, Mapping[int, Statistics]] = field(default_factory=dict)
     segments: Mapping[str, Mapping[str, ByMetric]] = field(default_factory=dict)
+    timeline: Mapping[datetime, PairedMoments] = field(default_factory=dict)
+    spreads: Mapping[str, Spread] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +107,12 @@ class Propensities:
     Attributes:
         metrics: Sums weighted by inverse propensities, by metric name; of ratios and quantiles there are none.
         expected: Units to be expected by the weights that were in force when each unit was drawn.
+        timeline: As in `GroupSummary`, the weighted sums of the primary metric.
     """
 
     metrics: Mapping[str, PropensityMoments]
     expected: float
+    timeline: Mapping[datetime, PropensityMoments] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +129,8 @@ class DataQuality:
         unusable_values: Events whose value is no number within range.
         unreadable_lines: Lines that are not events.
         unreadable_objects: Keys of objects that could not be read.
-        late_events: Events that arrived more than an hour after they happened.
+        late_events: Events of exposed users, or that name the experiment, which arrived more than LATE_AFTER after
+            they happened.
     """
 
     duplicate_events: int = 0
@@ -143,6 +174,9 @@ NO_VALUE = "(none)"
 MOST_VALUES = 20
 """Of a segment, the values with the most units in all groups together have statistics of their own; the units of
 all further ones are summed up as OTHER_VALUES. Units without the attribute have NO_VALUE."""
+
+LATE_AFTER = timedelta(hours=1)
+"""An event that arrives so long after it happened is late: an earlier look at the data was without it."""
 
 DAYS_SINCE_EXPOSURE = 28
 """How many of a unit's own days `GroupSummary.since_exposure` covers."""

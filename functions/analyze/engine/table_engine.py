@@ -14,12 +14,21 @@ from bakeoff_core.lake.database import database
 from engine.duckdb_engine import Tables
 from engine.reading import Rows, needed, read_summary
 from engine.relations import Relation, relations
-from engine.statements import DAILY, DAYS_OVER, SINCE_EXPOSURE, STAGES_TO_STATISTICS, WAITING, Query, sql
+from engine.statements import (
+    DAILY,
+    DAYS_OVER,
+    SINCE_EXPOSURE,
+    STAGES_TO_STATISTICS,
+    TIMELINE,
+    WAITING,
+    Query,
+    sql,
+)
 from engine.summary import DataQuality, GroupSummary, Summary
 
 _MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 _MOST_GROUPS = 50
-_NOT_IN_TABLES = frozenset({DAILY, WAITING, DAYS_OVER, SINCE_EXPOSURE})
+_NOT_IN_TABLES = frozenset({DAILY, WAITING, DAYS_OVER, SINCE_EXPOSURE, TIMELINE})
 # Names of groups follow the same rule everywhere; a blank, say, becomes an underscore.
 _NAME = "regexp_replace(trim({text}), '[^A-Za-z0-9._-]', '_', 'g')"
 

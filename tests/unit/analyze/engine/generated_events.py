@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bakeoff_core.events.model import EXPOSURE_TYPES, Event
+from bakeoff_core.experiments.model import Experiment
 from tests.support import NOON, experiment
 
 GROUPS = ("control", "treatment")
@@ -53,6 +54,24 @@ EXPERIMENT = experiment(
 )
 
 
+def with_primary(name: str, **changes: Any) -> Experiment:
+    """The same experiment with another metric as the one that decides."""
+    metrics = [
+        metric.model_dump() | {"role": "primary" if metric.name == name else "secondary"}
+        for metric in EXPERIMENT.metrics
+    ]
+    return Experiment.model_validate(EXPERIMENT.model_dump() | {"metrics": metrics} | changes)
+
+
+@st.composite
+def primaries(draw: st.DrawFn) -> Experiment:
+    """Draw which metric decides, and whether at planned looks."""
+    name = draw(st.sampled_from([metric.name for metric in EXPERIMENT.metrics]))
+    looks = draw(st.none() | st.integers(1, 6))
+    plan = {} if looks is None else {"inference": "group_sequential", "planned_looks": looks}
+    return with_primary(name, analysis=EXPERIMENT.analysis.model_dump() | plan)
+
+
 @st.composite
 def events(draw: st.DrawFn) -> Event:
     """Draw one event."""
@@ -81,7 +100,7 @@ def events(draw: st.DrawFn) -> Event:
         event_type=event_type,
         user_id=f"u{draw(st.integers(0, 7))}",
         timestamp=moment,
-        received_at=moment + timedelta(microseconds=draw(st.integers(0, 10**9))),
+        received_at=moment + timedelta(microseconds=draw(st.integers(0, 10**10))),
         event_value=draw(st.none() | st.integers(-5, 50).map(float) | st.just(1e60)),
         experiment_name=draw(st.sampled_from(["checkout_button", "checkout_button", "another"]))
         if exposed or draw(st.booleans())

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from math import ceil, fsum, isfinite
+from math import ceil, floor, fsum, isfinite, log10
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from bakeoff_core.experiments.metrics import Amount, Metric
 from bakeoff_core.experiments.model import Experiment
 from engine.summary import (
     DAYS_SINCE_EXPOSURE,
+    LATE_AFTER,
     MOST_VALUES,
     NO_VALUE,
     OTHER_VALUES,
@@ -21,6 +22,7 @@ from engine.summary import (
     DataQuality,
     Day,
     GroupSummary,
+    Spread,
     Statistics,
     Summary,
 )
@@ -148,6 +150,11 @@ def summarise(experiment: Experiment, arrivals: Sequence[Event], as_of: datetime
         exposures_outside_window=len(known) - len(inside),
         forced_units=len(forced),
         unusable_values=sum(event.event_value is not None and abs(event.event_value) > 1e50 for event in events),
+        late_events=sum(
+            (event.user_id in drawn or event.experiment_name is not None)
+            and event.received_at - event.timestamp > LATE_AFTER
+            for event in events
+        ),
     )
     moments = [each[0].timestamp for each in drawn.values()]
     analysis = _Analysis(experiment, units, as_of)
@@ -219,6 +226,92 @@ class _Analysis:
                 if metric.kind in AGEING
             },
             segments={name: self._segment(name, units) for name in self.experiment.analysis.segments},
+            timeline={moment: self._stood(moment, units) for moment in self.moments},
+            spreads={
+                metric.name: self._spread(metric, units)
+                for metric in metrics
+                if not metric.is_share and self._shape(metric) is not None
+            },
+        )
+
+    @property
+    def moments(self) -> list[datetime]:
+        """The ends of the days, or the looks, at which the primary metric had changed."""
+        metric = self.experiment.primary_metric
+        if metric is None or metric.kind == "quantile" or self.experiment.bandit is not None:
+            return []
+        return sorted({self._end_of(moment) for unit in self.units for moment in self._changes(unit, metric)})
+
+    def _changes(self, unit: Unit, metric: Metric) -> list[datetime]:
+        """When a unit became part of a metric, and when it then contributed."""
+        end = span(unit, metric)[1]
+        if end is not None:
+            return [end - timedelta(microseconds=1)] if end <= self.as_of else []
+        start = span(unit, metric)[0]
+        amounts = [metric.amount, *([] if metric.denominator is None else [metric.denominator])]
+        moments = [unit.first]
+        for amount in amounts:
+            times = sorted(
+                event.timestamp
+                for event in unit.events
+                if event.timestamp >= start and value_of(event, amount) is not None
+            )
+            moments += times[:1] if amount.aggregate == "any" else times
+        return moments
+
+    def _end_of(self, moment: datetime) -> datetime:
+        plan, start, end = self.experiment.analysis, self.experiment.start_time, self.experiment.end_time
+        if plan.planned_looks is not None and start is not None and end is not None:
+            step = (end - start) / plan.planned_looks
+            return min(start + ((moment - start) // step + 1) * step, self.as_of)
+        return min(datetime(moment.year, moment.month, moment.day, tzinfo=UTC) + DAY, self.as_of)
+
+    def _stood(self, moment: datetime, units: list[Unit]) -> PairedMoments:
+        metric = self.experiment.primary_metric
+        assert metric is not None
+        pairs = []
+        for unit in units:
+            start, end = span(unit, metric)
+            if not (unit.first < moment if end is None else end <= moment):
+                continue
+            until = moment if end is None else end
+            y, x = unit.amount(metric.amount, start, until), unit.values(metric)[1]
+            if metric.denominator is not None:
+                x = unit.amount(metric.denominator, start, until)
+            pairs.append((min(y, self.caps[metric.name]) if metric.name in self.caps else y, x))
+        return PairedMoments.of(pairs)
+
+    def _plain_values(self, metric: Metric, units: list[Unit]) -> list[float]:
+        pairs = [unit.values(metric) for unit in units if self._is_over(unit, metric)]
+        return [y / x for y, x in pairs if x] if metric.kind == "ratio" else [y for y, _ in pairs]
+
+    def _shape(self, metric: Metric) -> tuple[float, int, int] | None:
+        """The width of the bins, and the first and the last of them."""
+        ordered = sorted(self._plain_values(metric, self.units))
+        if not ordered:
+            return None
+        low, high = (ordered[ceil(len(ordered) * share) - 1] for share in (0.005, 0.995))
+        if low == high:
+            low, high = ordered[0], ordered[-1]
+        least = (high - low) / 24 if low < high else abs(high) / 10
+        least = max(least, max(abs(low), abs(high)) * 1e-9, 1e-100)
+        unit = 10.0 ** floor(log10(least))
+        width = next(times * unit for times in (1, 2, 5, 10) if least <= times * unit)
+        if least <= 1 and all(value == floor(value) for value in ordered):
+            width = 1.0
+        return width, floor(low / width), floor(high / width)
+
+    def _spread(self, metric: Metric, units: list[Unit]) -> Spread:
+        shape = self._shape(metric)
+        assert shape is not None
+        width, first, last = shape
+        bins = Counter(floor(value / width) for value in self._plain_values(metric, units))
+        return Spread(
+            width=width,
+            first=first,
+            counts=tuple(bins[number] for number in range(first, last + 1)),
+            below=sum(count for number, count in bins.items() if number < first),
+            above=sum(count for number, count in bins.items() if number > last),
         )
 
     def _is_over(self, unit: Unit, metric: Metric) -> bool:

@@ -14,20 +14,11 @@ from bakeoff_core.stores.objects import InMemoryObjectStore
 from engine.duckdb_engine import DuckDBEngine
 from engine.summary import MOST_VALUES, OTHER_VALUES, Summary
 from tests.support import NOON
-from tests.unit.analyze.engine.generated_events import AS_OF, EXPERIMENT, event_lists
+from tests.unit.analyze.engine.generated_events import AS_OF, EXPERIMENT, event_lists, primaries, with_primary
 from tests.unit.analyze.engine.plain_python import assert_same, summarise
 
 # Shrinking a failure takes minutes: the first that is found will do.
 _PHASES = (Phase.explicit, Phase.generate)
-
-
-# The same metrics with one first whose hours end, so that the days are its own.
-WINDOWED = EXPERIMENT.model_copy(
-    update={"metrics": tuple(sorted(EXPERIMENT.metrics, key=lambda metric: metric.name != "capped"))}
-)
-_WINDOWED_PRIMARY = Experiment.model_validate(
-    WINDOWED.model_dump() | {"metrics": [metric.model_dump() | {"role": "secondary"} for metric in WINDOWED.metrics]}
-)
 
 
 def by_engine(arrivals: list[Event], asked: Experiment = EXPERIMENT) -> Summary:
@@ -48,7 +39,16 @@ def test_the_engine_counts_as_the_rules_say(arrivals: list[Event]) -> None:
 @settings(max_examples=15, deadline=None, derandomize=True, phases=_PHASES)
 @given(event_lists())
 def test_days_are_those_of_the_units_whose_hours_are_over(arrivals: list[Event]) -> None:
-    assert_same(by_engine(arrivals, _WINDOWED_PRIMARY), summarise(_WINDOWED_PRIMARY, arrivals, AS_OF))
+    asked = with_primary("capped")
+    assert_same(by_engine(arrivals, asked), summarise(asked, arrivals, AS_OF))
+
+
+@settings(max_examples=30, deadline=None, derandomize=True, phases=_PHASES)
+@given(event_lists(), primaries())
+def test_every_metric_stood_at_the_end_of_each_day_or_look_as_it_would_have_then(
+    arrivals: list[Event], asked: Experiment
+) -> None:
+    assert_same(by_engine(arrivals, asked), summarise(asked, arrivals, AS_OF))
 
 
 def test_of_many_values_of_a_segment_the_largest_keep_their_names() -> None:

@@ -3,8 +3,10 @@
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -124,6 +126,55 @@ def test_units_are_weighted_by_the_propensity_of_their_first_exposure(
     # Two units by the recorded weights of their own time, two of them by `learnt`, one by the configured shares.
     assert summary.propensities["a.1"].expected == pytest.approx(0.5 + 0.2 + 0.2 + 0.75)
     assert summary.propensities["b"].expected == pytest.approx(0.5 + 0.8 + 0.8 + 0.25)
+
+
+REVENUE: dict[str, object] = {"name": "revenue", "kind": "mean", "event_type": "revenue"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "hours", "cap"),
+    [
+        ("click_rate", None, None),
+        (REVENUE, None, None),
+        (REVENUE | {"winsorize": {"cap": 12}}, None, 12),
+        (REVENUE | {"winsorize": {"cap": -1}}, None, -1),
+        (REVENUE | {"window_hours": 30}, 30, None),
+    ],
+)
+def test_weighted_sums_stood_at_the_end_of_each_day_as_they_would_have_then(
+    engine_over: Callable[..., DuckDBEngine], metric: Any, hours: float | None, cap: float | None
+) -> None:
+    draw = Random(5)  # noqa: S311 - test data
+    units = [(f"u{n}", draw.choice(["a.1", "b"]), draw.uniform(0, 80), draw.uniform(0.05, 0.95)) for n in range(60)]
+    done = [(user, at + draw.uniform(0, 90), draw.randint(-3, 9)) for user, _, at, _ in units for _ in range(3)]
+    lines = [exposure(user, group, at, {group: p}) for user, group, at, p in units]
+    lines += [event(user, kind, at, event_value=value) for user, at, value in done for kind in ("click", "revenue")]
+    summary = engine_over(*lines).summarise(
+        bandit(
+            metrics=[metric] if metric == "click_rate" else [metric | {"role": "primary"}, "click_rate"],
+            bandit={"reward": "click_rate"},
+        ),
+        START + timedelta(hours=100),
+    )
+
+    def value(user: str, entered: float, moment: float) -> float:
+        until = moment if hours is None else entered + hours
+        values = [value for name, at, value in done if name == user and at < until]
+        total = float(bool(values)) if metric == "click_rate" else float(sum(values))
+        return total if cap is None else min(total, cap)
+
+    for group in ("a.1", "b"):
+        timeline = summary.propensities[group].timeline
+        ends = [(moment - START) / timedelta(hours=1) for moment in timeline]
+        assert ends in ([24, 48, 72, 96], [24, 48, 72, 96, 100], [48, 72, 96, 100])
+        for moment, sums in timeline.items():
+            by = (moment - START) / timedelta(hours=1)
+            pairs = [
+                (value(user, at, by), p)
+                for user, of, at, p in units
+                if of == group and (at < by if hours is None else at + hours <= by)
+            ]
+            assert astuple(sums) == pytest.approx(astuple(PropensityMoments.of(pairs)), rel=1e-9)
 
 
 def test_crossovers_are_not_weighted(engine_over: Callable[..., DuckDBEngine]) -> None:

@@ -5,6 +5,7 @@ SELECT
     a.event_type,
     a.user_id,
     a.happened_at,
+    a.received_at,
     CASE WHEN abs(a.event_value) <= 1e50 THEN a.event_value END AS event_value,
     a.event_value IS NOT NULL AND NOT coalesce(abs(a.event_value) <= 1e50, FALSE) AS unusable_value,
     a.experiment_name,

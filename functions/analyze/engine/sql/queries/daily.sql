@@ -12,7 +12,7 @@ WITH entered AS (
 primary_values AS (
     SELECT c.group_name, c.user_id, c.day, c.once, c.value
     FROM contributions AS c
-    JOIN settings AS s ON s.daily_metric = c.position
+    JOIN settings AS s ON s.primary_metric = c.position
     WHERE c.part = 'y' AND c.counts
 ),
 

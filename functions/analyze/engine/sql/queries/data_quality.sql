@@ -18,7 +18,11 @@ event_counts AS (
             WHERE u.user_id IS NULL AND f.user_id IS NULL AND o.event_type IS NULL
             AND e.experiment_name = s.experiment_name
         ) AS events_of_unexposed_users,
-        count(*) FILTER (WHERE e.unusable_value) AS unusable_values
+        count(*) FILTER (WHERE e.unusable_value) AS unusable_values,
+        count(*) FILTER (
+            WHERE (u.user_id IS NOT NULL OR e.experiment_name = s.experiment_name)
+            AND e.received_at > e.happened_at + s.late_after
+        ) AS late_events
     FROM events AS e
     CROSS JOIN settings AS s
     LEFT JOIN units AS u ON u.user_id = e.user_id
@@ -32,6 +36,7 @@ SELECT
     x.unknown_group_exposures,
     x.exposures_outside_window,
     (SELECT count(*) FROM forced_units) AS forced_units,
-    e.unusable_values
+    e.unusable_values,
+    e.late_events
 FROM event_counts AS e
 CROSS JOIN exposure_counts AS x

@@ -1,6 +1,7 @@
 -- What each unit contributed to each amount on each day (UTC), and on each of its own days since its first exposure.
 -- `counts` says whether it is part of the metric: within its hours, of a unit whose hours are over. `age` is the
--- number of a unit's own day, where that day is over and the metric is looked at by it. An amount that names a field
+-- number of a unit's own day, where that day is over and the metric is looked at by it. `period` is where the time
+-- between two planned looks began, where looks are planned. An amount that names a field
 -- and no event type reads what units did, so exposures and predictions are no part of it; nor are they of one that
 -- names neither.
 WITH counted AS (
@@ -11,6 +12,11 @@ WITH counted AS (
         u.group_name,
         u.user_id,
         e.happened_at - mod(mod(e.happened_at, 86400000000) + 86400000000, 86400000000) AS day,
+        CASE
+            WHEN s.by_looks
+                THEN e.happened_at
+                    - mod(mod(e.happened_at - s.periods_from, s.period) + s.period, s.period)
+        END AS period,
         e.happened_at >= u.first_exposure + a.starts_after
         AND (a.ends_after IS NULL OR e.happened_at < u.first_exposure + a.ends_after)
         AND (a.over_after IS NULL OR u.first_exposure + a.over_after <= s.as_of) AS counts,
@@ -50,9 +56,10 @@ SELECT
     group_name,
     user_id,
     day,
+    period,
     counts,
     age,
     CASE WHEN once THEN 1e0 ELSE sum(value) END AS value
 FROM counted
 WHERE value IS NOT NULL AND (counts OR age IS NOT NULL)
-GROUP BY position, part, once, group_name, user_id, day, counts, age
+GROUP BY position, part, once, group_name, user_id, day, period, counts, age

@@ -17,7 +17,7 @@ primary_values AS (
         x.once,
         x.value
     FROM cells AS x
-    JOIN settings AS s ON s.daily_metric = x.position
+    JOIN settings AS s ON s.primary_metric = x.position
     JOIN units AS u ON u.user_id = x.unit AND u.group_name IS NOT NULL
     WHERE x.part = 'y' AND x.value <> 0
 ),
