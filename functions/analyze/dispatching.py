@@ -55,7 +55,7 @@ class Dispatcher:
 
         A dispatcher that crashes is followed by one that sends the same tasks again, as runs of the same names.
         """
-        now = self.clock().replace(microsecond=0)
+        now = self.clock()
         until, after = now - self.settling, self.runs.dispatched_until()
         tasks: list[Task] = []
         failed: list[str] = []

@@ -17,6 +17,8 @@ LATEST = "latest"
 #: The file that holds the results whole: programs read it, and a report is listed once it is there.
 RESULTS = "technical.json"
 LINK_SECONDS = 900
+#: By this tag the bucket's lifecycle finds the reports that expire; the latest ones have none and stay.
+DATED = {"retention": "dated"}
 
 _ID_FORMAT = "%Y%m%dT%H%M%S.%fZ"
 
@@ -47,15 +49,19 @@ class Report:
     experiment: str
     report_id: str
 
+    @property
+    def path(self) -> str:
+        """Where its files are within the API."""
+        return f"/ab_test/experiments/{self.experiment}/reports/{self.report_id}"
+
     def to_json(self) -> dict[str, Any]:
         """Write the report's id, time and links."""
-        path = f"/ab_test/experiments/{self.experiment}/reports/{self.report_id}"
         created_at = datetime.strptime(self.report_id, _ID_FORMAT).replace(tzinfo=UTC)
         return {
             "report_id": self.report_id,
             "experiment": self.experiment,
             "created_at": created_at.isoformat().replace("+00:00", "Z"),
-            "links": {name: f"{path}/{name}" for name in sorted(FILES)},
+            "links": {name: f"{self.path}/{name}" for name in sorted(FILES)},
         }
 
 
@@ -75,14 +81,21 @@ class Reports:
         self._objects = objects
 
     def write(self, results: Results) -> Report:
-        """Write a report's files, and the same over those of the latest."""
+        """Write a report's files, and the same over those of the latest unless that is of a later moment.
+
+        A report is named for the moment of its results: one that is written again overwrites itself.
+        """
         report = Report(results.experiment, report_id_at(results.computed_at))
-        self._write(results, report.report_id, LATEST)
+        bodies = _bodies(results)
+        for name, body in bodies.items():
+            key = _key(results.experiment, report.report_id, name)
+            self._objects.put_tagged(key, body, FILES[name].content_type, DATED)
+        self._keep(results, bodies)
         return report
 
     def keep(self, results: Results) -> None:
-        """Write the files of the latest report only."""
-        self._write(results, LATEST)
+        """Write the files of the latest report only, unless that is of a later moment."""
+        self._keep(results, _bodies(results))
 
     def latest(self, experiment: Experiment) -> Results | None:
         """Read the last results of an experiment's present configuration.
@@ -99,11 +112,10 @@ class Reports:
         answered = (results.window.config_version, results.metrics, results.analysis, list(results.groups))
         return results if answered == asked else None
 
-    def _write(self, results: Results, *report_ids: str) -> None:
-        bodies = {name: file.write(results).encode() for name, file in FILES.items()}
-        for report_id in report_ids:
-            for name, body in bodies.items():
-                self._objects.put(_key(results.experiment, report_id, name), body, FILES[name].content_type)
+    def _keep(self, results: Results, bodies: dict[str, bytes]) -> None:
+        for name, body in bodies.items():
+            key = _key(results.experiment, LATEST, name)
+            self._objects.put_newer(key, body, FILES[name].content_type, results.computed_at)
 
     def list(self, experiment: str) -> list[Report]:
         """List an experiment's reports, newest first."""
@@ -122,6 +134,10 @@ class Reports:
             return self._objects.presigned_url(_key(experiment, report_id, name), LINK_SECONDS)
         except ObjectNotFound:
             raise ReportNotFound(f"report_id: experiment {experiment!r} has no report {report_id!r}") from None
+
+
+def _bodies(results: Results) -> dict[str, bytes]:
+    return {name: file.write(results).encode() for name, file in FILES.items()}
 
 
 def _prefix(experiment: str) -> str:

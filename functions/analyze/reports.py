@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from fastapi import FastAPI, Path, Query
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import RedirectResponse
+from pydantic import AwareDatetime
 
-from analysis import analyse, look_at
 from bakeoff_core.clock import Clock, utc_now
-from bakeoff_core.errors import DependencyUnavailable
+from bakeoff_core.errors import DependencyUnavailable, InvalidInput
 from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.aws import client, table
@@ -26,7 +27,8 @@ from dashboard.listing import Listing
 from dashboard.routes import add_dashboard
 from engine.choice import engine_opener
 from engine.summary import Engine
-from model_results import Models, model_results
+from looking import Looker
+from model_results import Models
 from overview import overview_of
 from report_answers import ReportAnswer, ReportList
 from reporting import Reports
@@ -66,11 +68,12 @@ def build_app(
     app = create_app("Bakeoff reports")
     app.add_middleware(GZipMiddleware, minimum_size=1_024)
 
-    def results_now(name: str) -> Results:
-        experiment, now = experiments.get(name), clock()
+    looker = Looker(models)
+
+    def results_as_of(name: str, moment: datetime) -> Results:
+        experiment = experiments.get(name)
         with open_engine() as engine:
-            results = analyse(experiment, engine.summarise(experiment, look_at(experiment, now)), now)
-            return results.model_copy(update={"models": model_results(engine, experiment, models)})
+            return looker.look(engine, experiment, moment)
 
     def remember(results: Results, report_id: str | None = None) -> None:
         try:
@@ -86,15 +89,27 @@ def build_app(
     ) -> Statistics:
         results = None if refresh else reports.latest(experiments.get(name))
         if results is None:
-            results = results_now(name)
+            results = results_as_of(name, clock())
             reports.keep(results)
             remember(results)
         age = max(0.0, (clock() - results.computed_at).total_seconds())
         return Statistics.model_validate({**dict(results), "age_seconds": age})
 
     @app.post("/ab_test/experiments/{name}/reports", status_code=201)
-    async def make_report(name: Name) -> ReportAnswer:
-        results = results_now(name)
+    async def make_report(
+        name: Name,
+        *,
+        as_of: Annotated[
+            AwareDatetime | None,
+            Query(
+                description="The moment to look at, now unless given; the same moment again is the same report again."
+            ),
+        ] = None,
+    ) -> ReportAnswer:
+        now = clock()
+        if as_of is not None and as_of > now:
+            raise InvalidInput.of("as_of", "must not be in the future")
+        results = results_as_of(name, as_of or now)
         report = reports.write(results)
         remember(results, report.report_id)
         return ReportAnswer.model_validate(report.to_json())

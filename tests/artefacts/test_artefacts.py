@@ -19,6 +19,7 @@ FUNCTIONS = {
     "PredictFunction": {"BakeoffCoreLayer", "ModelRuntimeLayer"},
     "IngestFunction": {"BakeoffCoreLayer"},
     "DeliverFunction": {"BakeoffCoreLayer"},
+    "DispatchFunction": {"BakeoffCoreLayer"},
     "AnalyzeFunction": {"BakeoffCoreLayer"},
     "RefreshFunction": {"BakeoffCoreLayer"},
     "CompactFunction": {"BakeoffCoreLayer"},
@@ -96,6 +97,7 @@ def test_building_again_gives_the_same_bytes(
     [
         ("AssignFunction", "ExperimentsFunction"),
         ("IngestFunction", "DeliverFunction"),
+        ("AnalyzeFunction", "DispatchFunction"),
         ("AnalyzeFunction", "RefreshFunction"),
         ("AnalyzeFunction", "CompactFunction"),
         ("AnalyzeFunction", "ReportsFunction"),

@@ -24,7 +24,9 @@ def sent(started: Standin, job: Job) -> Sent:
     sent = send(started, job, load_impressions(job.examples), Console(file=StringIO()))
     started.drain()
     answers = started.run_schedules()
-    assert answers.keys() == {"AnalyzeFunction", "CompactFunction", "RefreshFunction"}
+    assert answers.keys() == {"CompactFunction", "DispatchFunction", "RefreshFunction"}
+    assert answers["DispatchFunction"] == {"tasks": 3, "failed": []}
+    started.drain()
     return sent
 
 

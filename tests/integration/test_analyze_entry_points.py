@@ -1,4 +1,4 @@
-"""The scheduled analysis and the routes of reports, over stores in memory and real events."""
+"""The analysis and the routes of reports, over stores in memory and real events."""
 
 import gzip
 import json
@@ -9,24 +9,29 @@ from typing import Any
 
 import pytest
 
-from analyze import AnalysisFailed, Handle, build_handler
+from analyze import AnalysisFailed, Handle, Worker, build_handler
 from bakeoff_core.events.model import Event
 from bakeoff_core.http.fastapi_app import lambda_handler
 from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry, ModelVersion
+from bakeoff_core.stores.notifications import InMemoryNotificationQueue
 from bakeoff_core.stores.objects import InMemoryObjectStore
 from bakeoff_core.stores.overviews import InMemoryOverviewStore
+from bakeoff_core.stores.runs import InMemoryRunStore, Run, RunDone
+from bakeoff_core.stores.tasks import Task
 from dashboard.alerts import NoAlerts
 from dashboard.listing import Listing
 from engine.duckdb_engine import duckdb_over
+from looking import Looker
 from reporting import Reports
 from reports import build_app
-from rounds import Reporter
+from rounds import Rounds, Unmonitored
 from tests.support import NOON, LambdaContextFake, SettableClock, experiment, http_event
 
 CONTEXT: Any = LambdaContextFake()
 AUDIT = Audit(actor="test", action="create", at=NOON)
 
+Analyze = Callable[[dict[str, Any]], dict[str, Any]]
 Call = Callable[[str, str], tuple[int, dict[str, str], Any]]
 
 
@@ -41,14 +46,30 @@ class World:
         self.overviews = InMemoryOverviewStore()
         self.reports = Reports(self.files)
         self.clock = SettableClock(NOON + timedelta(days=1))
-        self.failures: list[tuple[str, str]] = []
+        self.runs = InMemoryRunStore()
+        self.notices = InMemoryNotificationQueue()
+        self.postponed: list[tuple[str, int]] = []
         self.open_engine = partial(duckdb_over, self.events, memory_mb=512)
 
     def record(self, *events: Event, key: str = "events/dt=2026-03-01/hour=12/s-1-2.ndjson.gz") -> None:
         self.events.put(key, gzip.compress(b"".join(event.to_line() + b"\n" for event in events)), "application/gzip")
 
-    def fail(self, name: str, error: Exception) -> None:
-        self.failures.append((name, str(error)))
+    def handler(self, attempts: int = 5) -> Handle:
+        rounds = Rounds(
+            self.experiments,
+            self.runs,
+            Looker(self.models),
+            Unmonitored(),
+            self.reports,
+            self.overviews,
+            self.notices,
+            self.clock,
+        )
+        worker = Worker(self.experiments, rounds, self.open_engine, self.clock, self.postpone, attempts)
+        return build_handler(worker)
+
+    def postpone(self, receipt: str, seconds: int) -> None:
+        self.postponed.append((receipt, seconds))
 
 
 def event(number: int, user: str, event_type: str, **fields: Any) -> Event:
@@ -76,9 +97,9 @@ def world() -> World:
 
 
 @pytest.fixture
-def scheduled(world: World) -> Handle:
-    reporter = Reporter(world.experiments, world.reports, world.clock, world.fail, world.models)
-    return build_handler(reporter, world.open_engine)
+def analyze(world: World) -> Analyze:
+    handle = world.handler()
+    return lambda event: handle(event, "invocation-1")
 
 
 @pytest.fixture
@@ -96,8 +117,10 @@ def call(world: World) -> Call:
 
 
 @pytest.mark.parametrize("event", [{}, {"detail": {}}, {"detail": "{}"}])
-def test_every_running_experiment_is_reported_on(world: World, scheduled: Handle, event: dict[str, Any]) -> None:
-    summary = scheduled(event)
+def test_every_running_experiment_is_reported_on_when_asked(
+    world: World, analyze: Analyze, event: dict[str, Any]
+) -> None:
+    summary = analyze(event)
     assert [report["experiment"] for report in summary["reports"]] == ["checkout_button", "other"]
     assert summary["failed"] == []
     document = json.loads(world.files.get("reports/checkout_button/latest/technical.json"))
@@ -109,15 +132,13 @@ def test_every_running_experiment_is_reported_on(world: World, scheduled: Handle
 
 
 @pytest.mark.parametrize("detail", [{"experiments": ["over"]}, '{"experiments": ["over"]}'])
-def test_named_experiments_are_reported_on_even_when_they_are_over(
-    world: World, scheduled: Handle, detail: Any
-) -> None:
-    summary = scheduled({"detail": detail})
+def test_named_experiments_are_reported_on_even_when_they_are_over(world: World, analyze: Analyze, detail: Any) -> None:
+    summary = analyze({"detail": detail})
     assert [report["experiment"] for report in summary["reports"]] == ["over"]
     assert summary["reports"][0]["report_id"] == "20260302T120000.000000Z"
 
 
-def test_models_are_reported_on_with_their_drift(world: World, scheduled: Handle, call: Call) -> None:
+def test_models_are_reported_on_with_their_drift(world: World, analyze: Analyze, call: Call) -> None:
     groups = [{"name": name, "weight": 1, "model_name": "m", "model_version": "v1"} for name in ("a", "b")]
     world.experiments.put(experiment(name="ranking", groups=groups), AUDIT)
     ages = {"kind": "number", "cuts": [40.0], "counts": [500, 500]}
@@ -133,7 +154,7 @@ def test_models_are_reported_on_with_their_drift(world: World, scheduled: Handle
         *(event(n, f"u{n}", "prediction", config_version=1, metadata=details, **of_model) for n in range(200)),
         key="events/dt=2026-03-01/hour=13/s-3-4.ndjson.gz",
     )
-    scheduled({})
+    analyze({})
     (model,) = json.loads(world.files.get("reports/ranking/latest/technical.json"))["models"]
     assert (model["group"], model["model_name"], model["model_version"], model["predictions"]) == ("a", "m", "v1", 200)
     assert model["latency_ms"] == {"p50": 3.0, "p95": 3.0, "p99": 3.0}
@@ -143,11 +164,103 @@ def test_models_are_reported_on_with_their_drift(world: World, scheduled: Handle
     assert call("GET", "/ab_test/experiments/other/stats")[2]["models"] == []
 
 
-def test_one_failure_stops_no_other_and_is_visible(world: World, scheduled: Handle) -> None:
+def test_one_failure_stops_no_other_and_is_visible(world: World, analyze: Analyze) -> None:
     with pytest.raises(AnalysisFailed, match="could not analyse missing; wrote 2 reports"):
-        scheduled({"detail": {"experiments": ["checkout_button", "missing", "other"]}})
-    assert world.failures == [("missing", "experiment_name: no experiment is called 'missing'")]
+        analyze({"detail": {"experiments": ["checkout_button", "missing", "other"]}})
     assert len(world.reports.list("checkout_button")) == len(world.reports.list("other")) == 1
+
+
+def test_reports_of_an_earlier_moment_leave_the_latest_alone(world: World, analyze: Analyze) -> None:
+    analyze({})
+    latest = world.files.get("reports/checkout_button/latest/technical.json")
+    earlier = NOON + timedelta(minutes=2, seconds=30)
+    for _ in range(2):
+        analyze({"detail": {"experiments": ["checkout_button"], "as_of": earlier.isoformat()}})
+    assert [report.report_id for report in world.reports.list("checkout_button")] == [
+        "20260302T120000.000000Z",
+        "20260301T120230.000000Z",
+    ]
+    document = json.loads(world.files.get("reports/checkout_button/20260301T120230.000000Z/technical.json"))
+    assert {name: group["n"] for name, group in document["groups"].items()} == {"control": 2, "treatment": 0}
+    assert world.files.get("reports/checkout_button/latest/technical.json") == latest
+    overview = world.overviews.read(["checkout_button"])["checkout_button"]
+    assert overview.report_id == "20260302T120000.000000Z"
+
+
+def message(task: Task | str, attempt: int = 1) -> dict[str, Any]:
+    body = task if isinstance(task, str) else task.model_dump_json()
+    name = "junk" if isinstance(task, str) else f"{task.experiment} {task.due_at:%H:%M}"
+    return {
+        "messageId": name,
+        "receiptHandle": f"receipt of {name}",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": str(attempt)},
+        "eventSource": "aws:sqs",
+    }
+
+
+def task(experiment: str, hours: int = 0, kind: Any = "report") -> Task:
+    due = NOON + timedelta(hours=hours)
+    return Task(experiment=experiment, kind=kind, due_at=due, as_of=due)
+
+
+def test_tasks_of_the_queue_are_done_once(world: World, analyze: Analyze) -> None:
+    records = [message(task("checkout_button", 1)), message(task("other", 1, "look"))]
+    assert analyze({"Records": records}) == {"batchItemFailures": []}
+    assert [report.report_id for report in world.reports.list("checkout_button")] == ["20260301T130000.000000Z"]
+    assert world.reports.list("other") == []
+    assert json.loads(world.files.get("reports/other/latest/technical.json"))["as_of"] == "2026-03-01T13:00:00Z"
+    with pytest.raises(RunDone):
+        world.runs.claim(Run("other", "look", NOON + timedelta(hours=1)), "x", as_of=NOON, now=NOON, lease=timedelta())
+    world.files.delete(world.files.list("reports/"))
+    assert analyze({"Records": records}) == {"batchItemFailures": []}
+    assert world.files.list("reports/") == []
+
+
+def test_a_task_that_fails_comes_again_later_and_later(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handle = world.handler(attempts=3)
+    calls: list[str] = []
+
+    def fail(_: object, __: object, experiment: Any, ___: object) -> None:
+        calls.append(experiment.name)
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(Looker, "look", fail)
+    broken, following = task("checkout_button", 1), task("checkout_button", 2)
+    for attempt in (1, 2, 3):
+        records = [message("{}", attempt), message(broken, attempt), message(following), message(task("other", 1))]
+        assert handle({"Records": records}, "invocation") == {
+            "batchItemFailures": [
+                {"itemIdentifier": name}
+                for name in ("junk", "checkout_button 13:00", "checkout_button 14:00", "other 13:00")
+            ]
+        }
+    assert calls == ["checkout_button", "other"] * 3
+    assert [seconds for receipt, seconds in world.postponed if "button" in receipt] == [30, 60]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "analysis_abandoned_total" in line]
+    assert [line["experiment"] for line in lines] == ["unknown", "checkout_button"]
+
+
+def test_a_task_that_somebody_else_is_at_comes_again_after_the_lease(world: World, analyze: Analyze) -> None:
+    due = task("checkout_button", 1)
+    world.runs.claim(due.run, "another", as_of=NOON, now=world.clock.now, lease=timedelta(minutes=6))
+    assert analyze({"Records": [message(due)]}) == {"batchItemFailures": [{"itemIdentifier": "checkout_button 13:00"}]}
+    assert world.postponed == [("receipt of checkout_button 13:00", 360)]
+    world.clock.advance(360)
+    assert analyze({"Records": [message(due, 2)]}) == {"batchItemFailures": []}
+
+
+def test_a_task_of_an_experiment_that_is_gone_is_dropped(analyze: Analyze) -> None:
+    assert analyze({"Records": [message(task("gone"))]}) == {"batchItemFailures": []}
+
+
+def test_dated_reports_expire_and_the_latest_do_not(world: World, analyze: Analyze) -> None:
+    analyze({"Records": [message(task("checkout_button", 1)), message(task("other", 1, "look"))]})
+    tagged = {key for key, tags in world.files.tags.items() if tags == {"retention": "dated"}}
+    assert tagged == set(world.files.list("reports/checkout_button/20260301T130000.000000Z/"))
+    assert len(tagged) == len(world.files.list("reports/other/latest/")) == 9
 
 
 @pytest.mark.parametrize("spelling", ["experiments", "experiment"])
@@ -214,6 +327,20 @@ def test_a_report_is_made_listed_and_downloaded(call: Call) -> None:
         assert status == 307
         folder, _, file = link.removeprefix(f"{path}/").partition("/")
         assert headers["location"] == f"memory:reports/checkout_button/{folder}/{file}?expires=900"
+
+
+def test_a_report_of_the_same_moment_is_the_same_report(world: World, call: Call) -> None:
+    path = "/ab_test/experiments/checkout_button/reports"
+    made = [call("POST", f"{path}?as_of=2026-03-01T12:02:30Z")[2] for _ in range(2)]
+    assert made[0] == made[1]
+    assert made[0]["report_id"] == "20260301T120230.000000Z"
+    assert call("GET", path)[2] == {"reports": [made[0]]}
+    files = {key: world.files.get(key) for key in world.files.list("reports/checkout_button/")}
+    call("POST", f"{path}?as_of=2026-03-01T13:02:30%2B01:00")
+    assert {key: world.files.get(key) for key in world.files.list("reports/checkout_button/")} == files
+    answered, _, problem = call("POST", f"{path}?as_of=2026-03-02T12:00:01Z")
+    assert (answered, problem["detail"]) == (400, "as_of: must not be in the future")
+    assert call("POST", f"{path}?as_of=yesterday")[0] == 400
 
 
 @pytest.mark.parametrize(

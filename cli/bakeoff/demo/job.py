@@ -75,8 +75,9 @@ def run(job: Job, console: Console | None = None) -> None:
         _print_sent(sent, console)
         with _step(console, "Deliver events to S3"):
             standin.drain()
-        with _step(console, "Analyse, as the hourly schedule does"):
+        with _step(console, "Analyse, as the schedules do"):
             standin.run_schedules()
+            standin.drain()
         _print_results(api, standin, job, console)
     console.print(f"Done in {time.monotonic() - began:.0f} s.")
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from bakeoff_core.clock import rfc3339
 from bakeoff_core.stores.aws import aws_failures
 
-Kind = Literal["look", "report", "final"]
+Kind = Literal["look", "report", "final", "asked"]
 
 _WHAT = "the run table"
 _KEPT = timedelta(days=40)
@@ -26,7 +26,8 @@ class Run:
 
     Attributes:
         experiment: Which one.
-        kind: A look alone, a report that a schedule asks for, or the report on an experiment that is over.
+        kind: A look alone, a report that a schedule asks for, the one on an experiment that is over, or one that
+            somebody asked for.
         due_at: When it is due, which tells it from the others of its kind.
     """
 

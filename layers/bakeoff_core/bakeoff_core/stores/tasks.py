@@ -20,7 +20,7 @@ class Task(BaseModel):
 
     Attributes:
         experiment: Which one.
-        kind: A look alone, the report that a schedule asks for, or the report on an experiment that is over.
+        kind: Whether it comes to a report, and why.
         due_at: When it was due.
         as_of: The moment as of which its data are looked at.
         monitors: Whether the look raises and ends alerts.

@@ -1,6 +1,7 @@
 """Reading templates, above all the project's own."""
 
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 
 from bakeoff.standin.cloud import data_plane
 from bakeoff.standin.template import Declarations, TemplateError, read_template
+from reporting import DATED
+from rounds import LEASE
 
 PROJECT = Path(__file__).parents[4]
 # What an entry point may do, beyond writing its own logs.
@@ -44,7 +47,21 @@ ALLOWED = {
         "sqs:SendMessage",
     },
     "IngestFunction": {"kinesis:PutRecords"},
-    "AnalyzeFunction": {"dynamodb:GetItem", "dynamodb:Scan", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+    "DispatchFunction": {"dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem", "sqs:SendMessage"},
+    "AnalyzeFunction": {
+        "dynamodb:GetItem",
+        "dynamodb:Scan",
+        "dynamodb:UpdateItem",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "s3:PutObjectTagging",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+    },
     "RefreshFunction": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "s3:GetObject", "s3:ListBucket"},
     "CompactFunction": {"s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
     "ReportsFunction": {
@@ -55,6 +72,7 @@ ALLOWED = {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
+        "s3:PutObjectTagging",
     },
 }
 
@@ -90,14 +108,18 @@ def test_every_route_has_one_function(declared: Declarations) -> None:
 
 
 def test_streams_and_queues_feed_functions(declared: Declarations) -> None:
-    assert Counter(source.function for source in declared.event_sources) == {"DeliverFunction": 3, "NotifyFunction": 1}
+    assert Counter(source.function for source in declared.event_sources) == {
+        "AnalyzeFunction": 1,
+        "DeliverFunction": 3,
+        "NotifyFunction": 1,
+    }
     for source in declared.event_sources:
         assert source.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_analysis_compaction_and_the_refresh_of_bandits_are_scheduled(declared: Declarations) -> None:
+def test_the_dispatcher_compaction_and_the_refresh_of_bandits_are_scheduled(declared: Declarations) -> None:
     assert {(schedule.function, schedule.expression) for schedule in declared.schedules} == {
-        ("AnalyzeFunction", "rate(1 hour)"),
+        ("DispatchFunction", "rate(5 minutes)"),
         ("CompactFunction", "rate(1 hour)"),
         ("RefreshFunction", "rate(5 minutes)"),
     }
@@ -166,6 +188,28 @@ def test_notices_reach_what_the_stack_names_alone(declared: Declarations) -> Non
         "sqs:ReceiveMessage",
     }
     assert all(isinstance(statement["Resource"], dict) for statement in granted)
+
+
+def test_the_analysis_has_time_for_each_task_and_gives_it_up_in_the_end(declared: Declarations) -> None:
+    function = declared.functions["AnalyzeFunction"]
+    queue = declared.resources["AnalysisQueue"]["Properties"]
+    (source,) = (each for each in declared.event_sources if each.function == "AnalyzeFunction")
+    assert source.properties["BatchSize"] == 1
+    assert source.properties["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "AnalysisConcurrency"}}
+    assert queue["FifoQueue"] is True
+    assert queue["VisibilityTimeout"] >= 6 * function.timeout * source.properties["BatchSize"]
+    # A run that crashed is taken over only when whoever began it must have ended.
+    assert timedelta(seconds=function.timeout) < LEASE
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == int(function.environment["BAKEOFF_ANALYSIS_ATTEMPTS"])
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["AnalysisDeadLetters", "Arn"]}
+
+
+def test_dated_reports_expire_and_the_latest_stay(declared: Declarations) -> None:
+    rules = declared.resources["ReportBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    ending = {rule["Id"]: rule for rule in rules if "ExpirationInDays" in rule}
+    assert ending.keys() == {"athena-results", "dated-reports"}
+    assert {tag["Key"]: tag["Value"] for tag in ending["dated-reports"]["TagFilters"]} == DATED
+    assert ending["dated-reports"]["Prefix"] == "reports/"
 
 
 def test_logs_end(declared: Declarations) -> None:

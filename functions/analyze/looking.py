@@ -1,0 +1,33 @@
+"""Looking at an experiment: its events and its models, as of one moment."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from analysis import analyse, look_at
+from bakeoff_core.experiments.model import Experiment
+from engine.summary import Engine
+from model_results import Models, model_results
+from results import Results
+
+
+@dataclass(frozen=True, slots=True)
+class Looker:
+    """Takes looks.
+
+    Attributes:
+        models: Says what each model version was published with.
+    """
+
+    models: Models
+
+    def look(self, engine: Engine, experiment: Experiment, as_of: datetime) -> Results:
+        """Work out an experiment's results.
+
+        Args:
+            engine: Sums up its events.
+            experiment: Its configuration.
+            as_of: The moment at which its data are looked at, and the time of the results.
+        """
+        as_of = as_of.astimezone(UTC)
+        results = analyse(experiment, engine.summarise(experiment, look_at(experiment, as_of)), as_of)
+        return results.model_copy(update={"models": model_results(engine, experiment, self.models)})
