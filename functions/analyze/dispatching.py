@@ -96,7 +96,10 @@ def final_at(experiment: Experiment) -> datetime | None:
     Returns:
         The time, which may be to come; None while no end is known, and for an experiment that nobody could meet.
     """
-    ends = [end for end in (experiment.end_time, experiment.ended_at) if end is not None]
+    planned = experiment.end_time
+    # An experiment on events of the past is over when somebody says so.
+    ends = [] if planned is None or planned <= experiment.created_at else [planned]
+    ends += [] if experiment.ended_at is None else [experiment.ended_at]
     if experiment.status == "draft" or not ends:
         return None
     end = min(ends)
@@ -126,8 +129,7 @@ def _looks(experiment: Experiment, after: datetime | None, until: datetime, now:
     if experiment.status != "running" or until < start:
         return []
     due = start + (until - start) // LOOK_EVERY * LOOK_EVERY
-    is_over = experiment.end_time is not None and experiment.end_time <= due
-    if is_over or (after is not None and due <= after):
+    if after is not None and due <= after:
         return []
     return [Task(experiment=experiment.name, kind="look", due_at=due, as_of=now)]
 

@@ -1,12 +1,13 @@
 """The notice of a report: the decision, how much, how sure, and where the reports are."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.notifications import Notification
 from bakeoff_core.stores.runs import Kind
 from decision import interval_on
-from rendering.formatting import moment, percent
+from rendering.formatting import percent
 from reporting import Report
 from results import Results
 
@@ -39,7 +40,7 @@ def report_notice(experiment: Experiment, results: Results, report: Report, kind
         subject=_subject(results, last=last),
         text="\n".join(
             [
-                f"{'The last report' if last else 'A report'} on {report.experiment}, as of {moment(results.as_of)}.",
+                f"{'The last report' if last else 'A report'} on {report.experiment}, as of {_moment(results.as_of)}.",
                 "",
                 *facts,
                 "",
@@ -94,6 +95,11 @@ def _figures(results: Results) -> dict[str, object]:
         "relative_difference": None if comparison is None else comparison.relative_difference,
         "interval": None if comparison is None else _listed(interval_on(comparison, decision.basis)),
     }
+
+
+def _moment(at: datetime) -> str:
+    utc = at.astimezone(UTC)
+    return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
 
 
 def _listed(bounds: tuple[float, float] | None) -> list[float] | None:

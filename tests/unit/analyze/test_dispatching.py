@@ -20,7 +20,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def running(**changes: Any) -> Experiment:
-    return experiment(**({"start_time": NOON - 10 * DAY} | changes))
+    return experiment(**({"start_time": NOON - 10 * DAY, "created_at": NOON - 10 * DAY} | changes))
 
 
 def due(subject: Experiment, after: datetime | None, until: datetime) -> list[tuple[str, datetime, bool, bool]]:
@@ -110,8 +110,9 @@ def test_no_report_is_due_from_before_the_start_or_after_the_end() -> None:
         ("report", HOUR),
         ("report", 2 * HOUR),
         ("final", 2.5 * HOUR),
+        ("look", 23.5 * HOUR),
     ]
-    assert due(subject, NOON + 2.5 * HOUR, NOON + DAY) == []
+    assert [kind for kind, *_ in due(subject, NOON + 2.5 * HOUR, NOON + DAY)] == ["look"]
 
 
 @pytest.mark.parametrize("status", ["stopped", "completed"])
@@ -126,6 +127,13 @@ def test_an_experiment_that_is_over_has_one_last_report(status: str) -> None:
 def test_the_last_report_waits_until_the_hours_of_all_units_are_over() -> None:
     metrics = ["click_rate", {"name": "bought", "kind": "conversion", "event_type": "purchase", "window_hours": 72}]
     assert final_at(running(status="completed", ended_at=NOON, metrics=metrics)) == NOON + 3 * DAY
+
+
+def test_an_experiment_on_events_of_the_past_is_over_when_somebody_says_so() -> None:
+    past = {"start_time": NOON - 400 * DAY, "end_time": NOON - 390 * DAY}
+    assert final_at(running(**past)) is None
+    assert [kind for kind, *_ in due(running(**past), None, NOON)] == ["look"]
+    assert final_at(running(**past, status="completed", ended_at=NOON)) == NOON
 
 
 def test_what_nobody_could_meet_has_no_last_report() -> None:
