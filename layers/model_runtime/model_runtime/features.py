@@ -49,6 +49,11 @@ class FeatureReader:
         self._troubles: dict[Trouble, int] = {}
         self._lock = Lock()
 
+    @property
+    def interval(self) -> Interval:
+        """The least and the greatest number that is in range."""
+        return self._interval
+
     def read(self, given: object) -> FeatureValue:
         """Check one value.
 

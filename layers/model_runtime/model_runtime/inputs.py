@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from model_runtime.arrays import Shape, written
+from model_runtime.blocks import Block
 from model_runtime.errors import ModelRefused
 from model_runtime.rows import Limits, Row
 from model_runtime.schema import Feature, InputSchema
@@ -17,6 +18,9 @@ from model_runtime.tensors import DTYPES, Argument, fixed_shape
 _KINDS = {"str": "O", "float": "f", "int": "iuf", "bool": "biuf"}
 
 _MATRIX_RANK = 2
+
+Rows: TypeAlias = Sequence[Row] | Block
+"""Rows that were read one by one, or at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +45,12 @@ class Tensor:
     batch_axis: int | None
     batch_size: int | None
 
-    def of(self, rows: Sequence[Row]) -> npt.NDArray[Any]:
+    def of(self, rows: Rows) -> npt.NDArray[Any]:
         """Make the tensor of some rows, all of which have its shared values and equally long arrays."""
         column = self.columns[0]
+        if isinstance(rows, np.ndarray) and self.batch_axis is not None:
+            picked = rows[:, column] if self.rank == 1 else rows if self._is_whole(rows) else rows[:, self.columns]
+            return picked.astype(self.dtype)
         if self.batch_axis is None:
             return np.asarray(rows[0][column]).astype(self.dtype)
         if self.shape:
@@ -51,6 +58,9 @@ class Tensor:
         if self.rank == 1:
             return np.array([row[column] for row in rows], dtype=self.dtype)
         return np.array([[row[column] for column in self.columns] for row in rows], dtype=self.dtype)
+
+    def _is_whole(self, block: Block) -> bool:
+        return len(self.columns) == block.shape[1] and self.columns == tuple(range(block.shape[1]))
 
     def kind_of(self, row: Row) -> object:
         """What rows must have in common to share a run, as far as this input goes."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_runtime.errors import FeatureError, InvalidFeatures, PredictionCancelled, PredictionFailed, ProbeMismatch
-from model_runtime.inputs import batch_size_of, bind_inputs, limits_of, shapes_of
+from model_runtime.inputs import Rows, batch_size_of, bind_inputs, limits_of, shapes_of
 from model_runtime.metadata import ModelMetadata
 from model_runtime.outputs import OutputReader, Prediction, as_tensor
 from model_runtime.rows import Row, RowReader, Usage
@@ -81,7 +81,8 @@ class Model:
         Raises:
             InvalidFeatures: The row does not fit the schema.
         """
-        return self._reader.read(data, loc)
+        block = self._reader.read_block([data])
+        return self._reader.read(data, loc) if block is None else block[0]
 
     def predict_row(self, row: Row) -> Prediction:
         """Predict a row that `read` gave.
@@ -89,7 +90,7 @@ class Model:
         Raises:
             PredictionFailed: The model failed, or gave an output that is not finite.
         """
-        (outcome,) = self._run_piece([row])
+        (outcome,) = self._run_piece(row.reshape(1, -1) if isinstance(row, np.ndarray) else [row])
         if isinstance(outcome, PredictionFailed):
             raise outcome
         return outcome
@@ -101,7 +102,7 @@ class Model:
             InvalidFeatures: The row does not fit the schema.
             PredictionFailed: The model failed, or gave an output that is not finite.
         """
-        return self.predict_row(self._reader.read(data, loc))
+        return self.predict_row(self.read(data, loc))
 
     def predict_batch(self, rows: Sequence[object], loc: str = "data") -> list[Outcome]:
         """Predict many rows, in one vectorised run where the model's inputs let them share one.
@@ -116,6 +117,9 @@ class Model:
         Returns:
             For each row, in order, its prediction or what was wrong with it.
         """
+        block = self._reader.read_block(rows)
+        if block is not None:
+            return list(self._run_all(block))
         read = [self._read(row, f"{loc}[{index}]") for index, row in enumerate(rows)]
         valid = [row for row in read if not isinstance(row, InvalidFeatures)]
         predicted = iter(self._run_all(valid))
@@ -210,15 +214,15 @@ class Model:
             shape = (None, *shape)
         return TensorDescription(argument.name, element_type(argument), shape)
 
-    def _run_all(self, rows: Sequence[Row]) -> list[Prediction | PredictionFailed]:
+    def _run_all(self, rows: Rows) -> list[Prediction | PredictionFailed]:
         outcomes: list[Prediction | PredictionFailed] = [_NEVER_RAN] * len(rows)
         for indexes in self._runs(rows):
-            together = self._run_surviving([rows[index] for index in indexes])
+            together = self._run_surviving(_picked(rows, indexes))
             for index, outcome in zip(indexes, together, strict=True):
                 outcomes[index] = outcome
         return outcomes
 
-    def _runs(self, rows: Sequence[Row]) -> Iterator[Sequence[int]]:
+    def _runs(self, rows: Rows) -> Iterator[Sequence[int]]:
         """Divide rows into those that run together."""
         kinds: dict[object, list[int]] = {}
         if not self._deciding:
@@ -230,10 +234,10 @@ class Model:
             size = self.batch_size or len(indexes)
             yield from (indexes[start : start + size] for start in range(0, len(indexes), size or 1))
 
-    def _run_piece(self, rows: Sequence[Row]) -> list[Prediction | PredictionFailed]:
+    def _run_piece(self, rows: Rows) -> list[Prediction | PredictionFailed]:
         """Run rows that may run together, filled up to the model's fixed batch size."""
         missing = (self.batch_size or len(rows)) - len(rows)
-        filled = [*rows, *[rows[-1]] * missing] if missing else rows
+        filled = _picked(rows, [*range(len(rows)), *[len(rows) - 1] * missing]) if missing else rows
         feed = {tensor.name: tensor.of(filled) for tensor in self._inputs}
         outputs = self._compute(self._outputs.names, feed)
         if not self._has_batch_axis:
@@ -252,9 +256,9 @@ class Model:
         finally:
             self._running.discard(options)
 
-    def _run_surviving(self, rows: Sequence[Row]) -> list[Prediction | PredictionFailed]:
+    def _run_surviving(self, rows: Rows) -> list[Prediction | PredictionFailed]:
         # A run fails as a whole, so a failing one is halved until the rows that make it fail stand alone.
-        if not rows:
+        if not len(rows):
             return []
         try:
             return self._run_piece(rows)
@@ -265,6 +269,10 @@ class Model:
                 return [error]
         middle = len(rows) // 2
         return self._run_surviving(rows[:middle]) + self._run_surviving(rows[middle:])
+
+
+def _picked(rows: Rows, indexes: Sequence[int]) -> Rows:
+    return rows[np.asarray(indexes)] if isinstance(rows, np.ndarray) else [rows[index] for index in indexes]
 
 
 _NEVER_RAN = PredictionFailed("the model did not run")

@@ -5,6 +5,7 @@ from threading import Lock
 from typing import Literal, TypeAlias
 
 from model_runtime.arrays import Shape
+from model_runtime.blocks import Block, BlockReader
 from model_runtime.errors import FeatureError, InvalidFeatures
 from model_runtime.features import FeatureReader, FeatureValue, Interval
 from model_runtime.schema import InputSchema
@@ -15,8 +16,8 @@ _NAMES_SHOWN = 20
 Limits = Mapping[str, Interval]
 """The least and the greatest number that a feature's tensor holds."""
 
-Row = list[FeatureValue]
-"""One value per feature, in the schema's order."""
+Row: TypeAlias = list[FeatureValue] | Block
+"""One value per feature, in the schema's order; of a block, its row."""
 
 Usage: TypeAlias = dict[tuple[str, Literal["given", "missing", "wrong_type", "out_of_range"]], int]
 """How often each feature was given as it should be, and how often it was not."""
@@ -39,11 +40,12 @@ class RowReader:
         self._readers = tuple(
             FeatureReader(feature, limits.get(feature.name), (shapes or {}).get(feature.name)) for feature in features
         )
+        self._block = BlockReader.of(schema, [reader.interval for reader in self._readers])
         self._only_array = len(features) == 1 and bool(features[0].shape)
         self._rows = 0
         self._lock = Lock()
 
-    def read(self, data: object, loc: str) -> Row:
+    def read(self, data: object, loc: str) -> list[FeatureValue]:
         """Order, complete and check one row.
 
         Args:
@@ -59,7 +61,7 @@ class RowReader:
                 unless its declaration says what is to be done then.
         """
         named, errors = self._named(data, loc)
-        row: Row = []
+        row: list[FeatureValue] = []
         for reader in self._readers:
             try:
                 row.append(reader.read(named.get(reader.name)))
@@ -70,6 +72,18 @@ class RowReader:
         if errors:
             raise InvalidFeatures(errors)
         return row
+
+    def read_block(self, rows: Sequence[object]) -> Block | None:
+        """Read rows at once, where their features are all single numbers and nothing is wrong with any of them.
+
+        Returns:
+            The values, or None where the rows must be read one by one.
+        """
+        block = None if self._block is None else self._block.read(rows)
+        if block is not None:
+            with self._lock:
+                self._rows += len(block)
+        return block
 
     def take_usage(self) -> Usage:
         """Say how the features were used since this was last asked."""

@@ -1,0 +1,115 @@
+"""Blocks: many rows of plain numbers, read and checked all at once."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from model_runtime.features import Interval
+from model_runtime.schema import Feature, InputSchema
+
+Block: TypeAlias = npt.NDArray[Any]
+"""Checked values, one row a row and one feature a column, in the schema's order."""
+
+# What JSON gives for a feature of each type that holds numbers, none of which needs a closer look.
+_TYPES: dict[str, frozenset[type]] = {"float": frozenset({float, int}), "int": frozenset({int})}
+_DTYPES: dict[str, type[np.number[Any]]] = {"float": np.float64, "int": np.int64}
+_FEWEST_FEATURES = 2
+_LEAST, _GREATEST = -(2**63), 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class BlockReader:
+    """Reads rows whose features are all single numbers of one type, wherever nothing is wrong with any of them.
+
+    Attributes:
+        names: The features, in the schema's order.
+        types: What their values may be.
+        dtype: What holds them.
+        lows: The least number of each feature.
+        highs: The greatest.
+        ignores_extra: Whether names of no feature are passed over.
+    """
+
+    names: tuple[str, ...]
+    types: frozenset[type]
+    dtype: type[np.number[Any]]
+    lows: Block
+    highs: Block
+    ignores_extra: bool
+
+    @classmethod
+    def of(cls, schema: InputSchema, intervals: Sequence[Interval]) -> Self | None:
+        """Make a reader, or None where the features are not all single numbers of one type.
+
+        Args:
+            schema: The features.
+            intervals: The least and the greatest number of each.
+        """
+        kinds = {feature.type for feature in schema.features}
+        if len(schema.features) < _FEWEST_FEATURES or len(kinds) > 1 or not all(map(_is_number, schema.features)):
+            return None
+        (kind,) = kinds
+        lows, highs = zip(*(_whole(interval) if kind == "int" else interval for interval in intervals), strict=True)
+        dtype = _DTYPES[kind]
+        return cls(
+            names=tuple(feature.name for feature in schema.features),
+            types=_TYPES[kind],
+            dtype=dtype,
+            lows=_shared(np.array(lows, dtype)),
+            highs=_shared(np.array(highs, dtype)),
+            ignores_extra=schema.on_extra == "ignore",
+        )
+
+    def read(self, rows: Sequence[object]) -> Block | None:
+        """Read rows.
+
+        Args:
+            rows: Each an object of named features or an array in the schema's order.
+
+        Returns:
+            Their values, or None where one of them must be looked at on its own: something is missing, unknown, of
+            another type or out of range.
+        """
+        values = [self._in_order(row) for row in rows]
+        if not all(row is not None and self.types.issuperset(map(type, row)) for row in values):
+            return None
+        try:
+            block = np.array(values, self.dtype)
+        except OverflowError:
+            return None
+        # NaN is in no range.
+        return block if bool(((block >= self.lows) & (block <= self.highs)).all()) else None
+
+    def _in_order(self, row: object) -> Sequence[object] | None:
+        if type(row) is list:
+            return row if len(row) == len(self.names) else None
+        if type(row) is not dict or not (self.ignores_extra or len(row) == len(self.names)):
+            return None
+        try:
+            values: tuple[object, ...] = itemgetter(*self.names)(row)
+        except KeyError:
+            return None
+        return values
+
+
+def _is_number(feature: Feature) -> bool:
+    return feature.type in _TYPES and not feature.shape and feature.categories is None
+
+
+def _whole(interval: Interval) -> tuple[int, int]:
+    """Find the least and the greatest integer within, so that large ones are compared exactly."""
+    low, high = interval
+    return (
+        _LEAST if low <= _LEAST else math.ceil(low),
+        _GREATEST if high >= _GREATEST else math.floor(high),
+    )
+
+
+def _shared(bounds: Block) -> Block:
+    """Write bounds that are all the same once, which compares faster."""
+    return bounds[:1] if bool((bounds == bounds[0]).all()) else bounds
