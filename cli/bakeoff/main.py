@@ -2,7 +2,7 @@
 
 import typer
 
-from bakeoff.commands import analyze, demo, events, experiments, models, power, report, serve, users
+from bakeoff.commands import analyze, demo, events, experiments, keys, models, power, report, serve, users
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,6 +13,7 @@ app.add_typer(models.app, name="model")
 app.add_typer(experiments.app, name="experiment")
 app.add_typer(events.app, name="events")
 app.add_typer(users.app, name="user")
+app.add_typer(keys.app, name="key")
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("report")(report.report)

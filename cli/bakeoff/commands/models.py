@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ from rich.table import Table
 from bakeoff.commands.failures import failures_in_words
 from bakeoff.errors import UsageError
 from bakeoff.model_keys import read_key
+from bakeoff.operators import operator
 from bakeoff_core.clock import rfc3339, utc_now
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def promote(
 
     with failures_in_words():
         name, version = read_key(key)
-        move = move_alias(_stack().registry, name, version, alias, expected=expected, actor=_actor())
+        move = move_alias(_stack().registry, name, version, alias, expected=expected, actor=operator())
     typer.echo(_moved(name, move) if move else f"{name}:{alias} -> {version} already")
 
 
@@ -169,7 +169,7 @@ def rollback(
     from bakeoff.model_lifecycle import rollback as move_back  # noqa: PLC0415 - loads the AWS SDK
 
     with failures_in_words():
-        move = move_back(_stack().registry, name, alias, _actor())
+        move = move_back(_stack().registry, name, alias, operator())
     typer.echo(_moved(name, move))
 
 
@@ -181,7 +181,7 @@ def delete(key: Key) -> None:
     with failures_in_words():
         stack = _stack()
         name, version = read_key(key)
-        delete_version(stack.registry, stack.objects, stack.all_experiments(), name, version, actor=_actor())
+        delete_version(stack.registry, stack.objects, stack.all_experiments(), name, version, actor=operator())
     typer.echo(f"{key}: deleted")
 
 
@@ -191,18 +191,11 @@ def _stack() -> "Stack":
     return Stack.from_environment()
 
 
-def _actor() -> str:
-    try:
-        return getuser()
-    except (KeyError, OSError):
-        return "unknown"
-
-
 def _publish_folder(folder: Path, alias: str | None) -> "ModelVersion":
     from bakeoff.model_folders import publish_folder  # noqa: PLC0415 - loads ONNX Runtime
 
     stack = _stack()
-    return publish_folder(folder, stack.registry, stack.objects, utc_now, alias=alias, actor=_actor())
+    return publish_folder(folder, stack.registry, stack.objects, utc_now, alias=alias, actor=operator())
 
 
 def _publish_file(  # noqa: PLR0913 - what the options say, read
@@ -219,7 +212,7 @@ def _publish_file(  # noqa: PLR0913 - what the options say, read
         reading=reading,
         metadata=known,
         stack=_stack(),
-        actor=_actor(),
+        actor=operator(),
     )
     parity = published.parity
     if parity is not None:
