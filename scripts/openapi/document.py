@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from bakeoff.standin.template import Declarations, read_template
 from bakeoff_core import __version__
+from bakeoff_core.identity.scopes import OPEN_ROUTES, SCOPES, SCOPES_OF_ROUTES
 from bakeoff_core.settings import Settings
 from scripts.openapi.answers import EvaluationError, GatewayMessage, InferenceError, Problem
 from scripts.openapi.hot_routes import HOT_ROUTES, JSON, PROBLEM, Route
@@ -25,7 +26,6 @@ PATH: Final = ROOT / "functions" / "assign" / "documentation" / "assets" / "open
 NOT_AN_OPERATION: Final = frozenset({("ANY", "/v2/{proxy+}")})
 """It only refuses unknown paths below /v2 in the protocol's own form."""
 
-_OPEN: Final = frozenset({"/", "/health"})
 _METHODS: Final = ("get", "put", "post", "delete")
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _VALIDATION_ERROR: Final = "422"
@@ -43,8 +43,7 @@ _TAGS: Final = {
 
 _REASONS: Final = {
     400: "The request is wrong; `errors` names the fields.",
-    401: "There is no key, or one that is not known.",
-    403: "The key is known, and its scopes do not allow this.",
+    403: "There is no key, it is not known or no longer, or its scopes do not allow this.",
     404: "What the request names does not exist.",
     409: "The request is well formed, but the present state forbids it.",
     413: "The request, or its answer, is too large.",
@@ -52,13 +51,13 @@ _REASONS: Final = {
     500: "The request could not be served; its id is in the log.",
     503: "The request is right, but cannot be served now; trying again later may help.",
 }
-# A client that comes too often is told by a function for its key, and by the gateway for all.
-_OF_THE_GATEWAY_ALONE: Final = frozenset({401, 403})
-_OF_BOTH: Final = frozenset({413, 429, 500, 503})
+_OF_EVERY_ROUTE: Final = (400, 403, 413, 429, 500, 503)
+# What API Gateway may say in the place of a function, or of its authorizer.
+_OF_THE_GATEWAY_TOO: Final = frozenset({403, 413, 429, 500, 503})
+# What is said before a route, and so its protocol, is looked at.
+_BEFORE_THE_ROUTE: Final = frozenset({403, 429})
 _NAMES: Final = {413: "ContentTooLarge"}  # its phrase differs between Python versions
 _KINDS: Final[dict[type[BaseModel], str]] = {InferenceError: "Inference", EvaluationError: "Evaluation"}
-_OF_EVERY_ROUTE: Final = (400, 413, 500, 503)
-_BEHIND_KEYS: Final = (401, 403, 429)
 
 _HEADERS: Final = {
     "RequestId": {
@@ -171,8 +170,8 @@ def _hot_operation(route: Route, schemas: Schemas) -> dict[str, Any]:
         }
         for status, content in route.answers.items()
     }
-    operation["responses"] = {**successes, **_refusals(route.path, route.refusals, route.error)}
-    return {**operation, "security": _security(route.method, route.path, _scope_of(route.method, route.path))}
+    operation["responses"] = {**successes, **_refusals(route.refusals, route.error)}
+    return {**operation, "security": _security(route.method, route.path)}
 
 
 def _merge(paths: dict[str, dict[str, Any]], app: FastAPI, schemas: Schemas) -> None:
@@ -198,22 +197,23 @@ def _merged(
     answered = {
         status: _documented(status, answer, schemas) for status, answer in schemas.renamed(answers, names).items()
     }
-    expected = [404] if _PARAMETER.search(path) else []
+    parameters = operation.get("parameters", [])
+    expected = [404] if any(each["in"] == "path" or each["name"] == "name" for each in parameters) else []
     if method != "get":
         expected += [409]
-    refusals = _refusals(path, expected)
+    refusals = _refusals(expected)
     merged = {
         "tags": operation.get("tags") or [_tag_of(path)],
         "summary": operation["summary"].capitalize(),
         **({"description": operation["description"]} if "description" in operation else {}),
         "operationId": operation["summary"].lower().replace(" ", "_"),
         **({"deprecated": True} if operation.get("deprecated") else {}),
-        "parameters": [_plain(parameter) for parameter in schemas.renamed(operation.get("parameters", []), names)],
+        "parameters": [_plain(parameter) for parameter in schemas.renamed(parameters, names)],
     }
     if "requestBody" in operation:
         merged["requestBody"] = _body(operation["requestBody"], schemas, names)
     merged["responses"] = dict(sorted({**refusals, **answered}.items()))
-    return {**merged, "security": _security(method, path, _scope_of(method, path))}
+    return {**merged, "security": _security(method, path)}
 
 
 def _documented(status: str, answer: Mapping[str, Any], schemas: Schemas) -> dict[str, Any]:
@@ -259,14 +259,11 @@ def _content(content: Mapping[str, Any], schemas: Schemas) -> dict[str, Any]:
     return {media: {"schema": schemas.of(each, "serialization")} for media, each in content.items()}
 
 
-def _refusals(path: str, expected: Iterable[int], error: type[BaseModel] | None = None) -> dict[str, Any]:
-    statuses = {*expected, *_OF_EVERY_ROUTE, *(() if path in _OPEN else _BEHIND_KEYS)}
+def _refusals(expected: Iterable[int], error: type[BaseModel] | None = None) -> dict[str, Any]:
     kind = "" if error is None else _KINDS[error]
     return {
-        str(status): {
-            "$ref": f"#/components/responses/{'' if status in _OF_THE_GATEWAY_ALONE else kind}{_phrase(status)}"
-        }
-        for status in sorted(statuses)
+        str(status): {"$ref": f"#/components/responses/{'' if status in _BEFORE_THE_ROUTE else kind}{_phrase(status)}"}
+        for status in sorted({*expected, *_OF_EVERY_ROUTE})
     }
 
 
@@ -276,7 +273,7 @@ def _all_refusals(schemas: Schemas) -> dict[str, Any]:
         f"{kind}{_phrase(status)}": _refusal(status, error, schemas)
         for error, kind in ((None, ""), *_KINDS.items())
         for status in _REASONS
-        if error is None or status not in _OF_THE_GATEWAY_ALONE
+        if error is None or status not in _BEFORE_THE_ROUTE
     }
 
 
@@ -285,18 +282,15 @@ def _phrase(status: int) -> str:
 
 
 def _refusal(status: int, error: type[BaseModel] | None, schemas: Schemas) -> dict[str, Any]:
-    problem = {"schema": schemas.of(Problem, "serialization")}
     gateways = schemas.of(GatewayMessage, "serialization")
     content: dict[str, Any]
-    if status in _OF_THE_GATEWAY_ALONE:
-        content = {JSON: {"schema": gateways}}
-    elif error is None:
-        content = {PROBLEM: problem, **({JSON: {"schema": gateways}} if status in _OF_BOTH else {})}
+    if error is None:
+        content = {PROBLEM: {"schema": schemas.of(Problem, "serialization")}}
+        if status in _OF_THE_GATEWAY_TOO:
+            content[JSON] = {"schema": gateways}
     else:
         own = schemas.of(error, "serialization")
-        content = {JSON: {"schema": {"anyOf": [own, gateways]} if status in _OF_BOTH else own}}
-        if status == HTTPStatus.TOO_MANY_REQUESTS:
-            content[PROBLEM] = problem
+        content = {JSON: {"schema": {"anyOf": [own, gateways]} if status in _OF_THE_GATEWAY_TOO else own}}
     headers = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
     return {
         "description": _REASONS[status],
@@ -305,24 +299,15 @@ def _refusal(status: int, error: type[BaseModel] | None, schemas: Schemas) -> di
     }
 
 
-def _security(method: str, path: str, scope: str) -> list[dict[str, list[str]]]:
-    if path in _OPEN:
+def _security(method: str, path: str) -> list[dict[str, list[str]]]:
+    """Say which keys open a route: in each form that a key comes in, for each scope that is enough."""
+    route = f"{method.upper()} {path}"
+    if route in OPEN_ROUTES:
         return []
+    accepted = SCOPES_OF_ROUTES[route]
+    scopes = [[]] if accepted == frozenset(SCOPES) else [[scope] for scope in sorted(accepted)]
     schemes = ["Key", "Bearer", *(["Cookie"] if method == "get" else [])]
-    return [{scheme: [scope]} for scheme in schemes]
-
-
-def _scope_of(method: str, path: str) -> str:
-    if path.startswith(("/v2", "/ofrep/")) or path in {
-        "/predict",
-        "/batch_predict",
-        "/ab_test/assign",
-        "/ab_test/predict",
-        "/ab_test/events",
-    }:
-        return "client"
-    reads = method == "get" or path.endswith("/reports")
-    return "read" if reads else "admin"
+    return [{scheme: scope} for scheme in schemes for scope in scopes]
 
 
 def _tag_of(path: str) -> str:

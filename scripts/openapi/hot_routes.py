@@ -17,6 +17,7 @@ from scripts.openapi import answers
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 BYTES = "application/octet-stream"
+HTML = "text/html"
 
 Method = Literal["get", "post"]
 Content = Mapping[str, Any]
@@ -91,7 +92,14 @@ _EVALUATION = {
 }
 
 _SERVICE = (
-    Route("get", "/", "read_service", "Say who answers here", "service", {200: {JSON: answers.Service}}),
+    Route(
+        "get",
+        "/",
+        "read_service",
+        "Say who answers here; to a browser, with the page to sign in at",
+        "service",
+        {200: {JSON: answers.Service, HTML: {"type": "string"}}},
+    ),
     Route("get", "/health", "read_health", "Say how models are", "service", {200: {JSON: answers.Health}}),
 )
 

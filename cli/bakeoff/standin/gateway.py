@@ -13,6 +13,7 @@ import uvicorn
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
@@ -42,6 +43,13 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 logger = logging.getLogger(__name__)
 
 
+class _WholePath(PathConvertor):
+    regex = "(?s:.*)"  # a line break is a character like any other
+
+
+register_url_convertor("whole", _WholePath())
+
+
 class Gateway:
     """Answers HTTP requests with functions."""
 
@@ -53,7 +61,7 @@ class Gateway:
         self.app = Starlette(
             routes=[
                 StarletteRoute("/2015-03-31/functions/{name}/invocations", self._invoke, methods=["POST"]),
-                StarletteRoute("/{path:path}", self._serve, methods=list(_METHODS)),
+                StarletteRoute("/{path:whole}", self._serve, methods=list(_METHODS)),
             ]
         )
 
