@@ -124,3 +124,10 @@ def test_an_experiment_that_is_too_large_for_an_item_is_refused_by_its_size(stor
         store.put(experiment(description="x" * 400_000), AUDIT)
     assert store.list() == []
     assert store.put(experiment(description="x" * 386_000), AUDIT).version == 1
+
+
+def test_the_numbers_behind_a_change_stay_with_it(store: ExperimentStore) -> None:
+    evidence = {"rule": "winner", "interval": [0.01, 0.02], "users": {"a": 1}}
+    written = store.put(experiment(), AUDIT)
+    store.put(written, Audit("monitor", "stop", NOON, evidence))
+    assert [entry.audit.evidence for entry in store.history(written.name)] == [None, evidence]

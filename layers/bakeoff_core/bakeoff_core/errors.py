@@ -31,6 +31,13 @@ class ReportNotFound(NotFound):
     """No report has that id, or it has no such file."""
 
 
+class AlertNotFound(NotFound):
+    """The experiment has no alert of that id."""
+
+    def __init__(self, experiment: str, alert_id: str) -> None:
+        super().__init__(f"alert_id: experiment {experiment!r} has no alert {alert_id!r}")
+
+
 class KeyNotFound(NotFound):
     """No API key has that id."""
 

@@ -10,7 +10,7 @@ from bakeoff_core.stores.experiments import AuditEntry
 
 
 def history_of(entries: Sequence[AuditEntry]) -> list[dict[str, Any]]:
-    """Tell of each change who made it, when, by which action, and what it changed.
+    """Tell of each change who made it, when, by which action, and what it changed; and for which numbers, if for any.
 
     Args:
         entries: Every change of one experiment, oldest first.
@@ -21,10 +21,11 @@ def history_of(entries: Sequence[AuditEntry]) -> list[dict[str, Any]]:
 
 def _entry(entry: AuditEntry, before: Experiment | None) -> dict[str, Any]:
     changes = [] if before is None else changed_on_record(before, entry.experiment)
-    return {
+    line = {
         "version": entry.experiment.version,
         "action": entry.audit.action,
         "actor": entry.audit.actor,
         "at": rfc3339(entry.audit.at),
         "changes": [change.to_json() for change in changes],
     }
+    return line if entry.audit.evidence is None else {**line, "evidence": dict(entry.audit.evidence)}

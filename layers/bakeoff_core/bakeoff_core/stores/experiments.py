@@ -1,12 +1,14 @@
 """Where experiments are kept."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
+from pydantic import JsonValue
 
 from bakeoff_core.clock import Clock, rfc3339
 from bakeoff_core.errors import DependencyUnavailable, ExperimentNotFound, PayloadTooLarge, VersionConflict
@@ -23,11 +25,19 @@ _LARGEST_DOCUMENT = 390_000  # bytes; DynamoDB takes items of 400 KB, with their
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Who changed an experiment, when, and by which action."""
+    """Who changed an experiment, when, and by which action.
+
+    Attributes:
+        actor: Who did.
+        action: What was done.
+        at: When.
+        evidence: The numbers for which it was done, where nobody asked for it.
+    """
 
     actor: str
     action: str
     at: datetime
+    evidence: Mapping[str, JsonValue] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +176,8 @@ class DynamoExperimentStore:
             "action": audit.action,
             "at": rfc3339(audit.at),
         }
+        if audit.evidence is not None:
+            entry["evidence"] = json.dumps(audit.evidence, allow_nan=False)
         puts = [{"Item": {**document, "item": _CURRENT}, **_only_after(experiment.version)}, {"Item": entry}]
         if claim is not None:
             item = {**_claims_key(claim.namespace), "version": claim.claims + 1}
@@ -199,7 +211,12 @@ class DynamoExperimentStore:
             items = [item for page in pages for item in page["Items"]]
         return [
             AuditEntry(
-                Audit(item["actor"], item["action"], datetime.fromisoformat(item["at"])),
+                Audit(
+                    item["actor"],
+                    item["action"],
+                    datetime.fromisoformat(item["at"]),
+                    json.loads(item["evidence"]) if "evidence" in item else None,
+                ),
                 Experiment.model_validate_json(item["document"]),
             )
             for item in items
