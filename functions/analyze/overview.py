@@ -44,10 +44,15 @@ def overview_of(results: Results, report_id: str | None = None) -> Overview:
         sample_ratio=_sample_ratio(results),
         sample_ratio_p_value=results.sample_ratio.p_value,
         crossovers=results.crossovers,
-        planned_users=results.analysis.planned_sample_size,
+        planned_users=_planned_users(results),
         models=tuple(map(_model, results.models)),
         report_id=report_id,
     )
+
+
+def _planned_users(results: Results) -> int | None:
+    needed = None if results.plan is None else results.plan.needed
+    return results.analysis.planned_sample_size if needed is None else needed
 
 
 def _deciding_metric(results: Results) -> str | None:

@@ -136,7 +136,7 @@ function showRefusal(message) {
 function promoteFields(line) {
   const chosen = line.overview?.decision.verdict === "implement" ? line.overview.decision.group : null;
   const options = line.groups.map((group) =>
-    el("option", { value: group.name, selected: group.name === chosen }, group.control ? `${group.name} (control)` : group.name),
+    el("option", { value: group.name, selected: group.name === chosen }, group.control && group.name !== "control" ? `${group.name} (control)` : group.name),
   );
   const withModels = line.groups.some((group) => group.model_name !== null);
   return [

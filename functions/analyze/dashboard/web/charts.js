@@ -5,6 +5,8 @@ import { count, day, difference, interval, isRate, value } from "./format.js";
 
 const COLOURS = ["--series-1", "--series-2", "--series-3", "--series-4", "--series-5", "--series-6"];
 
+const DAYS_WITH_A_TICK_EACH = 7;
+
 const drawn = new Map();
 
 /** Draw what the results hold. */
@@ -147,7 +149,7 @@ function effectChart(group, points, metric) {
           }))
         : []),
     ],
-    layout: { xaxis: { type: "date", tickformat: "%-d %b" }, yaxis: { tickformat: isRate(metric.kind) ? "+.2~%" : "+" } },
+    layout: { xaxis: dates(days), yaxis: { tickformat: isRate(metric.kind) ? "+.2~%" : "+" } },
     columns: ["Day (UTC)", "Difference", "Confidence sequence", "Decides beyond"],
     rows: known.map((point) => [day(point.date), write(point.difference), interval(point.interval, write), write(point.boundary)]),
   };
@@ -167,10 +169,15 @@ function usersChart(results) {
       type: "scatter", mode: "lines+markers", name, x: days, y: days.map((date) => users(group, date)),
       hovertemplate: `%{x}: %{y} users<extra></extra>`,
     })),
-    layout: { xaxis: { type: "date", tickformat: "%-d %b" }, yaxis: { rangemode: "tozero" } },
+    layout: { xaxis: dates(days), yaxis: { rangemode: "tozero" } },
     columns: ["Day (UTC)", ...groups.map(([name]) => name)],
     rows: days.map((date) => [day(date), ...groups.map(([, group]) => count(users(group, date)))]),
   };
+}
+
+function dates(days) {
+  const axis = { type: "date", tickformat: "%-d %b" };
+  return days.length <= DAYS_WITH_A_TICK_EACH ? { ...axis, tickmode: "array", tickvals: days } : axis;
 }
 
 export function primary(results) {

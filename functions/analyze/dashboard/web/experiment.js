@@ -10,6 +10,7 @@ import { keepFresh } from "./refresh.js";
 const NAME = decodeURIComponent(location.pathname.split("/").at(-1));
 const PATH = `/ab_test/experiments/${encodeURIComponent(NAME)}`;
 const MOST_LINES = 50;
+const READ_BY_PEOPLE = ["executive.html", "technical.html", "dashboard.html", "technical.json"];
 
 const place = (id) => document.getElementById(id);
 let caller = null;
@@ -124,7 +125,17 @@ function showDecision(decision) {
       decision.relative_improvement == null ? "" : `, ${format.relative(decision.relative_improvement)} relative`, "."),
     el("h3", {}, "Next steps"),
     el("ul", {}, decision.next_steps.map((step) => el("li", {}, step))),
+    planText(),
     el("p", { class: "detail" }, `Rule: ${decision.rule}; basis: ${decision.basis.replaceAll("_", " ")}.`));
+}
+
+function planText() {
+  const plan = results.plan;
+  if (!plan || plan.needed == null) {
+    return plan?.reason ? el("p", {}, `Plan: ${plan.reason}.`) : null;
+  }
+  const share = plan.needed ? ` (${format.percent(Math.min(1, plan.users / plan.needed), 0)})` : "";
+  return el("p", {}, `Plan: ${format.count(plan.users)} of ${format.count(plan.needed)} users${share}.`);
 }
 
 function showGroups() {
@@ -133,7 +144,7 @@ function showGroups() {
   section("groups", "Groups",
     table(`Groups, with ${level(results)} intervals`, ["Group", "Users", "Share", ...metrics.map((metric) => metric.name)],
       Object.entries(results.groups).map(([name, group]) => [
-        group.control ? `${name} (control)` : name,
+        group.control && name !== "control" ? `${name} (control)` : name,
         format.count(group.n),
         [total ? format.percent(group.n / total, 1) : "–", el("span", { class: "detail" }, `configured ${format.percent(group.configured_share, 1)}`)],
         ...metrics.map((metric) => {
@@ -195,13 +206,14 @@ function showHistory(entries) {
 }
 
 function showReports(reports) {
-  const links = (report) => Object.entries(report.links)
-    .map(([file, path]) => el("a", { href: address(path) }, file))
-    .flatMap((link, index) => (index ? [" · ", link] : [link]));
+  const links = (report) => READ_BY_PEOPLE
+    .filter((file) => report.links[file])
+    .flatMap((file, index) => [index ? " · " : "", el("a", { href: address(report.links[file]) }, file.replace(".html", ""))]);
   section("reports", "Reports",
-    el("div", { class: "buttons" }, el("button", { type: "button", class: "quiet", "data-key": "make", "data-action": "report" }, "Make a report now")),
+    el("div", { class: "buttons" },
+      el("button", { type: "button", class: "quiet", "data-key": "make", "data-action": "report" }, "Make a report now")),
     reports.length
-      ? table("Reports, newest first", ["Made", "Files"],
+      ? table("Reports, newest first", ["Made", "Reports"],
         reports.slice(0, MOST_LINES).map((report) => [time(report.created_at, format.moment(report.created_at)), links(report)]))
       : el("p", {}, "There is no report yet."));
 }

@@ -2,7 +2,7 @@
 
 import { address, read } from "./api.js";
 import { el, time, update } from "./dom.js";
-import { age, count, difference, interval, moment, plainVerdict, relative } from "./format.js";
+import { age, count, day, difference, interval, moment, plainVerdict, relative } from "./format.js";
 import { keepFresh } from "./refresh.js";
 
 const HEALTH_ORDER = ["problem", "warning", "unknown", "ok"];
@@ -123,7 +123,7 @@ function users(overview) {
   return [
     el("strong", {}, count(overview.users)),
     planned,
-    last ? el("span", { class: "detail" }, `${count(last.users)} new on ${last.date} (UTC)`) : null,
+    last ? el("span", { class: "detail" }, `${count(last.users)} new on ${day(last.date)}`) : null,
   ];
 }
 

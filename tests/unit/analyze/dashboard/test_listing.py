@@ -1,0 +1,218 @@
+"""What the dashboard shows, and how little it reads for it."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bakeoff_core.errors import ExperimentNotFound
+from bakeoff_core.experiments.lifecycle import actions_from
+from bakeoff_core.experiments.overview import DecisionOverview, GroupOverview, ModelOverview, Overview
+from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
+from bakeoff_core.stores.models import InMemoryModelRegistry, ModelReference, ModelVersion, Standing
+from bakeoff_core.stores.overviews import InMemoryOverviewStore
+from dashboard.caller import Caller
+from dashboard.listing import Dashboard, ExperimentLine, Listing, OpenAlert
+from tests.support import NOON, SettableClock, experiment
+
+AUDIT = Audit(actor="test", action="create", at=NOON)
+ADMIN = Caller(key_id="k1", scopes=("admin",), may_change=True)
+READER = Caller(key_id="k2", scopes=("read",), may_change=False)
+ALERT = OpenAlert(alert_id="a1", kind="NO_EVENTS", message="no event for two hours", opened_at=NOON)
+
+
+class Alerts:
+    """Open alerts of two experiments."""
+
+    def open_alerts(self, experiments: Collection[str]) -> Mapping[str, Sequence[OpenAlert]]:
+        return {name: (ALERT,) for name in ("checkout_button", "gone") if name in experiments}
+
+
+class World:
+    """Everything that a listing reads, and how often it reads it."""
+
+    def __init__(self) -> None:
+        self.experiments = InMemoryExperimentStore()
+        self.overviews = InMemoryOverviewStore()
+        self.models = InMemoryModelRegistry(lambda: NOON)
+        self.clock = SettableClock(NOON + timedelta(hours=1))
+        self.asked: list[int] = []
+
+    def standings(self, references: Iterable[ModelReference]) -> dict[ModelReference, Standing]:
+        references = list(references)
+        self.asked.append(len(references))
+        return self.models.standings(references)
+
+    def add(self, name: str = "checkout_button", **changes: Any) -> None:
+        self.experiments.put(experiment(name=name, **changes), AUDIT)
+
+    def look(self, name: str = "checkout_button", **changes: Any) -> Overview:
+        known: dict[str, Any] = {
+            "experiment": name,
+            "config_version": 1,
+            "computed_at": NOON,
+            "users": 3,
+            "groups": {"control": GroupOverview(users=3, control=True)},
+            "decision": DecisionOverview(verdict="continue_testing", rule="r", headline="wait"),
+        }
+        overview = Overview.model_validate(known | changes)
+        self.overviews.put(overview)
+        return overview
+
+    def read(self, caller: Caller = ADMIN, **options: Any) -> Dashboard:
+        return Listing(self.experiments, self.overviews, Alerts(), self, self.clock).all(caller, **options)
+
+    def line(self, caller: Caller = ADMIN) -> ExperimentLine:
+        (line,) = self.read(caller).experiments
+        return line
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def model(version: str, **changes: Any) -> ModelVersion:
+    standing: dict[str, Any] = {"status": "ready", "sha256": "ab", "size_bytes": 1, "registered_at": NOON}
+    return ModelVersion.model_validate({"name": "m", "version": version, "metadata": {}} | standing | changes)
+
+
+def test_joins_configuration_latest_look_and_alerts(world: World) -> None:
+    world.add(description="Does green help?")
+    overview = world.look()
+    line = world.line()
+    assert (line.name, line.description, line.status, line.metric) == (
+        "checkout_button",
+        "Does green help?",
+        "running",
+        "click_rate",
+    )
+    assert [(group.name, group.share, group.control) for group in line.groups] == [
+        ("control", 0.5, True),
+        ("treatment", 0.5, False),
+    ]
+    assert (line.overview, line.age_seconds, line.alerts, line.health) == (overview, 3_600, (ALERT,), "ok")
+
+
+def test_an_experiment_that_was_never_looked_at_has_no_figures(world: World) -> None:
+    world.add(name="new")
+    line = world.line()
+    assert (line.overview, line.age_seconds, line.alerts, line.health) == (None, None, (), "unknown")
+
+
+def test_a_look_at_an_earlier_configuration_is_not_shown(world: World) -> None:
+    world.add(config_version=2)
+    world.look(config_version=1)
+    assert world.line().overview is None
+
+
+@pytest.mark.parametrize("status", ["draft", "running", "paused", "stopped", "completed"])
+def test_offers_what_the_status_and_the_key_allow(world: World, status: Any) -> None:
+    world.add(status=status)
+    assert set(actions_from(status)) <= set(world.line().actions)
+    assert world.line(READER).actions == ()
+
+
+def test_archived_experiments_are_left_out_but_can_be_named(world: World) -> None:
+    world.add(name="gone", archived_at=NOON, status="completed")
+    assert world.read().experiments == ()
+    listing = Listing(world.experiments, world.overviews, Alerts(), world, world.clock)
+    (line,) = listing.one(ADMIN, "gone").experiments
+    assert (line.name, line.actions) == ("gone", ())
+    with pytest.raises(ExperimentNotFound):
+        listing.one(ADMIN, "missing")
+
+
+def test_a_long_description_is_cut(world: World) -> None:
+    world.add(description="d" * 1_000)
+    assert world.line().description == "d" * 299 + "…"
+
+
+def test_says_how_models_are(world: World) -> None:
+    world.models.register(model("v1"))
+    world.models.register(model("v2", status="unhealthy", reason="the probe row came out wrong"))
+    world.models.set_alias("m", "champion", "v1")
+    groups = [
+        {"name": "a", "weight": 1, "model_name": "m"},
+        {"name": "b", "weight": 1, "model_name": "m", "model_version": "v2", "shadow_model_name": "m"},
+        {"name": "c", "weight": 1, "model_name": "m", "model_version": "v9"},
+    ]
+    world.add(groups=groups)
+    did: dict[str, Any] = {"model_name": "m", "predictions": 9, "p95_ms": 3.5}
+    world.look(
+        models=(
+            ModelOverview(group="a", model_version="v1", fallbacks=4, drift="large", **did),
+            ModelOverview(group="b", model_version="v2", fallbacks=0, drift="stable", **did),
+        )
+    )
+    line = world.line()
+    assert [(m.group, m.shadow, m.model_version, m.status) for m in line.models] == [
+        ("a", False, "v1", "ready"),
+        ("b", False, "v2", "unhealthy"),
+        ("b", True, "v1", "ready"),
+        ("c", False, "v9", "missing"),
+    ]
+    assert line.models[0].latest is not None
+    assert line.models[0].latest.p95_ms == 3.5
+    assert line.models[3].latest is None
+    assert [(finding.severity, finding.text) for finding in line.findings] == [
+        ("warning", "what m:v1 of a is asked has drifted far from its training data"),
+        ("warning", "m:v1 of a stood in for another model 4 times"),
+        ("problem", "model m:v2 of b is unhealthy: the probe row came out wrong"),
+        ("problem", "model m:v9 of c is missing"),
+    ]
+    assert line.health == "problem"
+
+
+def test_an_experiment_that_is_over_asks_nothing_of_its_models(world: World) -> None:
+    groups = [{"name": name, "weight": 1, "model_name": "m", "model_version": "v9"} for name in ("a", "b")]
+    world.add(groups=groups, status="completed")
+    assert world.line().findings == ()
+
+
+def test_users_that_are_not_split_as_configured_are_a_problem(world: World) -> None:
+    world.add()
+    world.look(sample_ratio="mismatch", sample_ratio_p_value=1e-9)
+    assert world.line().health == "problem"
+
+
+def test_pages_by_name(world: World) -> None:
+    for number in range(5):
+        world.add(name=f"e{number}")
+    first = world.read(limit=2)
+    assert ([line.name for line in first.experiments], first.total, first.next_after) == (["e0", "e1"], 5, "e1")
+    last = world.read(after="e3", limit=2)
+    assert ([line.name for line in last.experiments], last.total, last.next_after) == (["e4"], 5, None)
+    assert world.read(after="e4").experiments == ()
+
+
+def test_an_answer_stays_below_what_lambda_carries(world: World) -> None:
+    groups = [{"name": f"{'g' * 120}{number}", "weight": 1} for number in range(200)]
+    for number in range(80):
+        world.add(name=f"e{number:03}", groups=groups)
+    names: list[str] = []
+    after: str | None = ""
+    while after is not None:
+        page = world.read(after=after)
+        assert len(page.model_dump_json()) < 4_000_000
+        names += [line.name for line in page.experiments]
+        after = page.next_after
+    assert names == [f"e{number:03}" for number in range(80)]
+
+
+def test_models_of_all_experiments_are_asked_for_at_once(world: World) -> None:
+    groups = [{"name": name, "weight": 1, "model_name": "m", "model_version": name} for name in ("v1", "v2")]
+    for number in range(50):
+        world.add(name=f"e{number}", groups=groups)
+    world.read()
+    assert world.asked == [2]
+
+
+def test_it_is_json(world: World) -> None:
+    world.add()
+    world.look()
+    document = json.loads(world.read(READER).model_dump_json())
+    assert document["caller"] == {"key_id": "k2", "scopes": ["read"], "may_change": False}
+    assert document["experiments"][0]["overview"]["users"] == 3
