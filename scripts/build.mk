@@ -9,8 +9,11 @@ build: .venv-sam/installed
 	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build --no-cached --parameter-overrides Architecture=$(ARCHITECTURE)
 	.venv-sam/bin/python scripts/artefact_sizes.py
 
-validate: .venv-sam/installed
+# Three looks at the template: what SAM and CloudFormation take, cfn-lint with its advice, and checkov for safety.
+validate: .venv-sam/installed .venv-checkov/installed
 	$(SAM) validate --lint
+	.venv-sam/bin/cfn-lint --include-checks I -- template.yaml
+	.venv-checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 
 build-environments: .venv-sam/installed .venv-lambda/installed
 
@@ -18,6 +21,12 @@ build-environments: .venv-sam/installed .venv-lambda/installed
 .venv-sam/installed: scripts/sam-requirements.txt
 	$(PYTHON) -m venv .venv-sam
 	.venv-sam/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
+# checkov, too, wants versions of its own.
+.venv-checkov/installed: scripts/checkov-requirements.txt
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/python -m pip install --quiet --requirement $<
 	touch $@
 
 # Stands for the Lambda runtime: its Python, its interface client and the AWS SDK, and nothing else.
