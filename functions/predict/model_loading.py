@@ -114,6 +114,10 @@ class ModelLoader:
                 f"{self._max_bytes // _MEGABYTE} MB"
             ) from None
 
+    def holds(self, version: ModelVersion) -> bool:
+        """Say whether a version's model is in memory."""
+        return self._models.holds(_key(version))
+
     def forget(self, version: ModelVersion) -> None:
         """Drop a version and its feature pipeline from memory and disk, so that they are fetched anew."""
         self._models.discard(_key(version))

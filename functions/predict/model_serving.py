@@ -149,7 +149,7 @@ class ModelServer:
             return model.predict_batch(rows, loc)
 
         with self._measured(version):
-            outcomes = self._run(version, use, engineered=engineered, has_failed=_none_succeeded)
+            outcomes = self._run(version, use, engineered=engineered, has_failed=_none_succeeded, rows=len(rows))
         for kind in (InvalidFeatures, PredictionFailed):
             failures = [outcome for outcome in outcomes if isinstance(outcome, kind)]
             if failures:
@@ -182,7 +182,7 @@ class ModelServer:
             return model.infer(feed, outputs)
 
         with self._measured(version):
-            tensors = self._run(version, use)
+            tensors = self._run(version, use, rows=_rows_of(feed))
         return TensorAnswer(version, tensors, self._milliseconds_since(started))
 
     def describe(self, model_name: str, version_or_alias: str | None) -> "Description":
@@ -227,6 +227,7 @@ class ModelServer:
         *,
         engineered: bool = False,
         has_failed: Callable[[Result], bool] = lambda _result: False,
+        rows: int = 1,
     ) -> Result:
         """Use a version's model under the guard."""
         _refuse_out_of_service(version)
@@ -250,7 +251,8 @@ class ModelServer:
             for model in running:
                 model.cancel()
 
-        return self._guard.run(version.model_key, job, cancel, has_failed)
+        work = rows if self._loader.holds(version) else None
+        return self._guard.run(version.model_key, job, cancel, has_failed, work)
 
     @contextmanager
     def _leased(self, version: ModelVersion) -> Iterator[LoadedModel]:
@@ -340,6 +342,11 @@ def _refuse_out_of_service(version: ModelVersion) -> None:
 def _none_succeeded(outcomes: list[Outcome]) -> bool:
     failed = any(isinstance(outcome, PredictionFailed) for outcome in outcomes)
     return failed and not any(isinstance(outcome, Prediction) for outcome in outcomes)
+
+
+def _rows_of(feed: Mapping[str, npt.NDArray[Any]]) -> int:
+    """Count the rows of tensors as nearly all models do, along the first dimension."""
+    return max((tensor.shape[0] for tensor in feed.values() if tensor.ndim), default=1)
 
 
 def _check_size(rows: int, limit: int, loc: str) -> None:

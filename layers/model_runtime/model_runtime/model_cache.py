@@ -65,6 +65,11 @@ class LeasedCache(Generic[Key, Value]):
         finally:
             self._release(key, entry)
 
+    def holds(self, key: Key) -> bool:
+        """Say whether a value is there and built."""
+        entry = self._entries.get(key)
+        return entry is not None and entry.value is not None
+
     def discard(self, key: Key) -> None:
         """Forget a value; who uses it may go on to."""
         with self._changed:
