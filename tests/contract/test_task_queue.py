@@ -34,9 +34,10 @@ class Queue:
 
 
 def fifo() -> str:
-    attributes = {"FifoQueue": "true", "VisibilityTimeout": "60"}
-    url: str = boto3.client("sqs").create_queue(QueueName="tasks.fifo", Attributes=attributes)["QueueUrl"]
-    return url
+    queue = boto3.client("sqs").create_queue(
+        QueueName="tasks.fifo", Attributes={"FifoQueue": "true", "VisibilityTimeout": "60"}
+    )
+    return queue["QueueUrl"]
 
 
 @pytest.fixture(params=["memory", "sqs"])
