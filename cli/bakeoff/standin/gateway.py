@@ -135,7 +135,8 @@ class Port:
     """
 
     def __init__(self, number: int) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Only with its protocol named does asyncio send small answers at once instead of waiting for the last one's receipt.
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self.socket.bind(("127.0.0.1", number))
