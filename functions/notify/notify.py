@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
+from bakeoff_core.batches import named_records
 from bakeoff_core.clock import utc_now
 from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.experiments.recipients import Recipient
@@ -18,7 +19,7 @@ from bakeoff_core.telemetry import count, logger
 from bakeoff_core.validation import field_errors
 from channels import Channels, secret_reader
 from hooks import Poster
-from notices import Notifier, Observer
+from notifier import Notifier, Observer
 
 _SECONDS_AN_ATTEMPT = 5
 
@@ -33,13 +34,13 @@ def notify(event: Mapping[str, Any], notifier: Notifier) -> dict[str, Any]:
     Returns:
         A partial-batch response.
     """
-    failures = [record["messageId"] for record in event["Records"] if not _sent(record["body"], notifier)]
+    failures = [name for record, name in named_records(event) if not _sent(record.get("body"), notifier)]
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failures]}
 
 
-def _sent(body: str, notifier: Notifier) -> bool:
+def _sent(body: object, notifier: Notifier) -> bool:
     try:
-        return notifier.notify(Notification.model_validate_json(body))
+        return notifier.notify(Notification.model_validate_json(body if isinstance(body, str) else ""))
     except ValidationError as error:
         # It comes again until it lies among the dead letters, where somebody can look at it.
         logger.error("notice not understood", errors=[str(each) for each in field_errors(error)])

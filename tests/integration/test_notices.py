@@ -18,7 +18,7 @@ from bakeoff_core.stores.notifications import SqsNotificationQueue
 from bakeoff_core.stores.sent_notices import DynamoSentNotices
 from channels import Channels, secret_reader
 from hooks import Poster
-from notices import Notifier, Observer
+from notifier import Notifier, Observer
 from notify import notify
 from tests.aws import create_table, serialise_moto
 from tests.receiver import Receiver, receiving

@@ -11,7 +11,7 @@ from bakeoff_core.experiments.recipients import Recipient
 from bakeoff_core.notifications import Notification
 from bakeoff_core.stores.sent_notices import InMemorySentNotices
 from hooks import Refused, TryAgain
-from notices import Notifier, Observer, message_key
+from notifier import Notifier, Observer, message_key
 from tests.support import NOON, SettableClock
 
 PEOPLE = [{"type": "email", "address": f"{name}@example.com"} for name in "abc"]
