@@ -1,12 +1,14 @@
 """What the dashboard shows of each experiment: where it stands, its latest figures, its alerts and its models."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from bakeoff_core.clock import Clock
+from bakeoff_core.experiments.alert_rules import AlertKind
+from bakeoff_core.experiments.alerts import Alert
 from bakeoff_core.experiments.lifecycle import actions_from
 from bakeoff_core.experiments.metrics import MetricKind
 from bakeoff_core.experiments.model import Algorithm, Experiment, Group, Status
@@ -38,14 +40,24 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, protected_namespaces=())
 
 
-class OpenAlert(_Part):
-    """An alert whose episode goes on."""
+class AlertLine(_Part):
+    """An open alert.
+
+    Attributes:
+        alert_id: Its id, to acknowledge it by.
+        kind: What is wrong.
+        message: The same in a sentence.
+        opened_at: Since when.
+        last_seen_at: When a look found it last.
+        acknowledged_by: Who took note of it; None where nobody did.
+    """
 
     alert_id: str
-    kind: str
+    kind: AlertKind
     message: str
     opened_at: AwareDatetime
-    acknowledged_by: str | None = None
+    last_seen_at: AwareDatetime
+    acknowledged_by: str | None
 
 
 class GroupLine(_Part):
@@ -119,7 +131,7 @@ class ExperimentLine(_Part):
     serving_group: str | None
     overview: Overview | None
     age_seconds: float | None
-    alerts: tuple[OpenAlert, ...]
+    alerts: tuple[AlertLine, ...]
     models: tuple[ModelLine, ...]
     health: Health
     findings: tuple[HealthFinding, ...]
@@ -155,8 +167,8 @@ class Standings(Protocol):
 class OpenAlerts(Protocol):
     """Knows the open alerts."""
 
-    def open_alerts(self, experiments: Collection[str]) -> Mapping[str, Sequence[OpenAlert]]:
-        """Read the open alerts of experiments, newest first; those without are left out."""
+    def open_alerts(self, experiments: Iterable[str]) -> Mapping[str, Sequence[Alert]]:
+        """Read the open alerts of experiments, newest first; those without any are left out."""
         ...
 
 
@@ -242,7 +254,7 @@ class Listing:
                 serving_group=None,
                 overview=overview,
                 age_seconds=_age(self.clock, overview),
-                alerts=tuple(alerts.get(experiment.name, ())),
+                alerts=tuple(map(_alert, alerts.get(experiment.name, ()))),
                 models=models,
                 health=_health(experiment, overview, findings),
                 findings=findings,
@@ -256,6 +268,10 @@ def _shortened(text: str) -> str:
 
 def _age(clock: Clock, overview: Overview | None) -> float | None:
     return None if overview is None else max(0.0, (clock() - overview.computed_at).total_seconds())
+
+
+def _alert(alert: Alert) -> AlertLine:
+    return AlertLine.model_validate(alert, from_attributes=True)
 
 
 def _group(experiment: Experiment, group: Group) -> GroupLine:

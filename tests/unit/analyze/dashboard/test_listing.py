@@ -1,33 +1,36 @@
 """What the dashboard shows, and how little it reads for it."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bakeoff_core.errors import ExperimentNotFound
+from bakeoff_core.experiments.alerts import Alert, Signal, Watch
 from bakeoff_core.experiments.lifecycle import actions_from
 from bakeoff_core.experiments.overview import DecisionOverview, GroupOverview, ModelOverview, Overview
+from bakeoff_core.stores.alerts import InMemoryAlertStore
 from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry, ModelReference, ModelVersion, Standing
 from bakeoff_core.stores.overviews import InMemoryOverviewStore
 from dashboard.caller import Caller
-from dashboard.listing import Dashboard, ExperimentLine, Listing, OpenAlert
+from dashboard.listing import Dashboard, ExperimentLine, Listing
 from tests.support import NOON, SettableClock, experiment
 
 AUDIT = Audit(actor="test", action="create", at=NOON)
 ADMIN = Caller(key_id="k1", scopes=("admin",), may_change=True)
 READER = Caller(key_id="k2", scopes=("read",), may_change=False)
-ALERT = OpenAlert(alert_id="a1", kind="NO_EVENTS", message="no event for two hours", opened_at=NOON)
-
-
-class Alerts:
-    """Open alerts of two experiments."""
-
-    def open_alerts(self, experiments: Collection[str]) -> Mapping[str, Sequence[OpenAlert]]:
-        return {name: (ALERT,) for name in ("checkout_button", "gone") if name in experiments}
+ALERT = Alert(
+    alert_id="a1",
+    experiment="checkout_button",
+    kind="NO_EVENTS",
+    message="no event for two hours",
+    config_version=1,
+    opened_at=NOON,
+    last_seen_at=NOON,
+)
 
 
 class World:
@@ -36,6 +39,7 @@ class World:
     def __init__(self) -> None:
         self.experiments = InMemoryExperimentStore()
         self.overviews = InMemoryOverviewStore()
+        self.alerts = InMemoryAlertStore()
         self.models = InMemoryModelRegistry(lambda: NOON)
         self.clock = SettableClock(NOON + timedelta(hours=1))
         self.asked: list[int] = []
@@ -61,8 +65,16 @@ class World:
         self.overviews.put(overview)
         return overview
 
+    def warn(self, alert: Alert = ALERT) -> None:
+        signal = Signal(kind=alert.kind, alert_id=alert.alert_id)
+        self.alerts.record(Watch(experiment=alert.experiment, signals=(signal,)), [alert])
+
+    @property
+    def listing(self) -> Listing:
+        return Listing(self.experiments, self.overviews, self.alerts, self, self.clock)
+
     def read(self, caller: Caller = ADMIN, **options: Any) -> Dashboard:
-        return Listing(self.experiments, self.overviews, Alerts(), self, self.clock).all(caller, **options)
+        return self.listing.all(caller, **options)
 
     def line(self, caller: Caller = ADMIN) -> ExperimentLine:
         (line,) = self.read(caller).experiments
@@ -82,6 +94,7 @@ def model(version: str, **changes: Any) -> ModelVersion:
 def test_joins_configuration_latest_look_and_alerts(world: World) -> None:
     world.add(description="Does green help?")
     overview = world.look()
+    world.warn()
     line = world.line()
     assert (line.name, line.description, line.status, line.metric) == (
         "checkout_button",
@@ -93,7 +106,12 @@ def test_joins_configuration_latest_look_and_alerts(world: World) -> None:
         ("control", 0.5, True),
         ("treatment", 0.5, False),
     ]
-    assert (line.overview, line.age_seconds, line.alerts, line.health) == (overview, 3_600, (ALERT,), "ok")
+    assert (line.overview, line.age_seconds, line.health) == (overview, 3_600, "ok")
+    (alert,) = line.alerts
+    assert (alert.alert_id, alert.kind, alert.message) == ("a1", "NO_EVENTS", "no event for two hours")
+    assert (alert.opened_at, alert.acknowledged_by) == (NOON, None)
+    world.alerts.acknowledge("checkout_button", "a1", "k1", NOON)
+    assert world.line().alerts[0].acknowledged_by == "k1"
 
 
 def test_an_experiment_that_was_never_looked_at_has_no_figures(world: World) -> None:
@@ -118,11 +136,10 @@ def test_offers_what_the_status_and_the_key_allow(world: World, status: Any) -> 
 def test_archived_experiments_are_left_out_but_can_be_named(world: World) -> None:
     world.add(name="gone", archived_at=NOON, status="completed")
     assert world.read().experiments == ()
-    listing = Listing(world.experiments, world.overviews, Alerts(), world, world.clock)
-    (line,) = listing.one(ADMIN, "gone").experiments
+    (line,) = world.listing.one(ADMIN, "gone").experiments
     assert (line.name, line.actions) == ("gone", ())
     with pytest.raises(ExperimentNotFound):
-        listing.one(ADMIN, "missing")
+        world.listing.one(ADMIN, "missing")
 
 
 def test_a_long_description_is_cut(world: World) -> None:

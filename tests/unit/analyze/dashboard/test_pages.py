@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bakeoff_core.http.fastapi_app import create_app, lambda_handler
+from bakeoff_core.stores.alerts import InMemoryAlertStore
 from bakeoff_core.stores.experiments import InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry
 from bakeoff_core.stores.overviews import InMemoryOverviewStore
@@ -20,14 +21,6 @@ from dashboard.routes import add_dashboard
 from tests.support import NOON, LambdaContextFake, http_event
 
 WEB = Path(pages.__file__).parent / "web"
-
-
-class NoAlerts:
-    """Nobody has any."""
-
-    def open_alerts(self, experiments: Any) -> dict[str, Any]:
-        del experiments
-        return {}
 
 
 @dataclass(frozen=True)
@@ -50,7 +43,8 @@ Get = Callable[..., Answer]
 def get() -> Get:
     app = create_app("test")
     models = InMemoryModelRegistry(lambda: NOON)
-    add_dashboard(app, Listing(InMemoryExperimentStore(), InMemoryOverviewStore(), NoAlerts(), models, lambda: NOON))
+    stores = InMemoryExperimentStore(), InMemoryOverviewStore(), InMemoryAlertStore()
+    add_dashboard(app, Listing(*stores, models, lambda: NOON))
     handler = lambda_handler(app)
     context: Any = LambdaContextFake()
 
