@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from bakeoff_core.errors import ReportNotFound
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.objects import ObjectNotFound, ObjectStore
-from rendering.documents import to_html, to_json, to_markdown
+from rendering.documents import KINDS, to_html, to_json, to_markdown
 from results import Results
 
 LATEST = "latest"
@@ -29,16 +30,16 @@ class _File:
     write: Callable[[Results], str]
 
 
+_FORMS = {
+    "html": ("text/html; charset=utf-8", to_html),
+    "md": ("text/markdown; charset=utf-8", to_markdown),
+    "json": ("application/json", to_json),
+}
+
 FILES = {
-    **{
-        f"{kind}.{form}": file
-        for kind in ("executive", "dashboard", "technical")
-        for form, file in (
-            ("html", _File("text/html; charset=utf-8", to_html)),
-            ("md", _File("text/markdown; charset=utf-8", to_markdown)),
-            ("json", _File("application/json", to_json)),
-        )
-    },
+    f"{kind}.{form}": _File(content_type, partial(write, kind=kind))
+    for kind in KINDS
+    for form, (content_type, write) in _FORMS.items()
 }
 
 

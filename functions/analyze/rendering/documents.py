@@ -1,32 +1,59 @@
-"""The three files of a report: JSON for programs, Markdown for tickets and chats, HTML for people."""
+"""The files of a report: HTML for people, Markdown for tickets and chats, JSON for programs."""
 
 import re
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from rendering.charts import WIDTH
-from rendering.page import page_of
+from rendering.blocks import Kind, Report
+from rendering.dashboard import dashboard_document, dashboard_report
+from rendering.executive import executive_document, executive_report
+from rendering.offline import json_block, page_assets
+from rendering.technical import technical_report
 from results import Results
 
+KINDS: tuple[Kind, ...] = ("executive", "dashboard", "technical")
+
 _TEMPLATES = Path(__file__).parent / "templates"
-_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_IN_WORDS: Mapping[Kind, Callable[[Results], Report]] = {
+    "executive": executive_report,
+    "dashboard": dashboard_report,
+    "technical": technical_report,
+}
+_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$]|(?<=\w):(?=//)|(?<=\bwww)\.)")
+_BLOCK_START = re.compile(r"^(\d*)([-+=.)])")
 
 
-def to_json(results: Results) -> str:
-    """Write the report that programs read: the results as they are."""
-    return results.model_dump_json(indent=2) + "\n"
+def in_words(results: Results, kind: Kind = "technical") -> Report:
+    """A report in words: what its HTML and its Markdown say."""
+    return _IN_WORDS[kind](results)
 
 
-def to_markdown(results: Results) -> str:
+def to_json(results: Results, kind: Kind = "technical") -> str:
+    """Write the report that programs read; the technical one is the results as they are."""
+    match kind:
+        case "executive":
+            return executive_document(results).model_dump_json(indent=2) + "\n"
+        case "dashboard":
+            return dashboard_document(results).model_dump_json(indent=2) + "\n"
+        case "technical":
+            return results.model_dump_json(indent=2) + "\n"
+
+
+def to_markdown(results: Results, kind: Kind = "technical") -> str:
     """Write the report as Markdown."""
-    return _environment().get_template("report.md.j2").render(page=page_of(results))
+    text = _environment().get_template(f"{kind}.md.j2").render(report=in_words(results, kind))
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def to_html(results: Results) -> str:
-    """Write the report as one HTML file that needs no other."""
-    return _environment().get_template("report.html.j2").render(page=page_of(results), width=WIDTH)
+def to_html(results: Results, kind: Kind = "technical") -> str:
+    """Write the report as one HTML file that needs no other and asks for none."""
+    report = in_words(results, kind)
+    figures = {f"plot-{number}": chart.figure for number, chart in enumerate(report.charts, 1)}
+    template = _environment().get_template(f"{kind}.html.j2")
+    return template.render(report=report, figures=json_block(figures), assets=page_assets(charts=bool(figures)))
 
 
 @cache
@@ -39,10 +66,16 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["markdown"] = _markdown
+    environment.filters["inline"] = _inline
+    environment.filters["paragraph"] = _paragraph
     return environment
 
 
-def _markdown(text: str) -> str:
+def _inline(text: str) -> str:
     """Keep text what it is, on one line, whatever Markdown would make of it."""
     return _MARKDOWN_SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _paragraph(text: str) -> str:
+    """The same where a block begins, so that it begins no list, quote or rule."""
+    return _BLOCK_START.sub(r"\1\\\2", _inline(text))

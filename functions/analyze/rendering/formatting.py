@@ -1,12 +1,14 @@
 """Numbers written for people."""
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from math import floor, log10
 
 from results import Interval
 
 MISSING = "–"  # noqa: RUF001 - the dash that tables print where there is no value
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _POINTS = " points"
 _SMALLEST_P = 0.0001
 _SIGNIFICANT_DIGITS = 4
@@ -56,9 +58,31 @@ def p_value(p: float) -> str:
     return f"{p:.4f}" if p < _TENTH else f"{p:.3f}"
 
 
+def probability(p: float) -> str:
+    """Write a probability: 96.31%, and > 99.99% rather than a certainty that it never is."""
+    if p > 1 - _SMALLEST_P:
+        return "> 99.99%"
+    return "< 0.01%" if p < _SMALLEST_P else percent(p)
+
+
+def sentence(words: str) -> str:
+    """Begin a sentence with a capital letter."""
+    return words[:1].upper() + words[1:]
+
+
 def interval(bounds: Interval | None, write: Callable[[float], str]) -> str:
     """Write an interval: -1.33 to -0.31 points."""
     return MISSING if bounds is None else f"{write(bounds[0]).removesuffix(_POINTS)} to {write(bounds[1])}"
+
+
+def moment(at: datetime) -> str:
+    """Write a time with its zone: 18 Jan 2026, 03:05 UTC."""
+    return f"{day(at.astimezone(UTC).date())}, {at.astimezone(UTC):%H:%M} UTC"
+
+
+def day(of: date) -> str:
+    """Write a day: 18 Jan 2026."""
+    return f"{of.day} {_MONTHS[of.month - 1]} {of.year}"
 
 
 def optional(value: float | None, write: Callable[[float], str]) -> str:

@@ -1,38 +1,23 @@
 """What a report says in tables beside its metrics: beliefs, adjustments, segments, sensitivity and the rules."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from bakeoff_core.experiments.metrics import Metric
+from rendering.blocks import Table
 from rendering.formatting import (
     MISSING,
     count,
+    day,
     interval,
     number,
     optional,
     p_value,
     percent,
     points,
+    probability,
     signed_number,
 )
 from results import Comparison, Effect, LeftOutDay, Results, TrendResult
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table with a heading and a sentence about it.
-
-    Attributes:
-        title: The heading.
-        about: What it shows.
-        headings: Of the columns.
-        rows: The cells, written out.
-    """
-
-    title: str
-    about: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 def write_value(metric: Metric) -> Callable[[float], str]:
@@ -51,10 +36,69 @@ def metric_tables(results: Results, metric: Metric) -> tuple[Table, ...]:
     return tuple(table for table in tables if table.rows)
 
 
-def further_tables(results: Results) -> tuple[Table, ...]:
-    """The tables about the experiment as a whole: those that have something to say."""
-    tables = (_omnibus(results), *_segments(results), *_sensitivity(results), _trends(results), _rules(results))
-    return tuple(table for table in tables if table.rows)
+def tests_table(results: Results) -> Table:
+    """Every test with its raw and its adjusted p-value."""
+    return Table(
+        "All tests",
+        "Every test that was made, with its raw p-value and the one that is adjusted for its family.",
+        ("On", "Group", "Test", "p", "Adjusted p", "Adjustment"),
+        (*_comparison_tests(results), *_other_tests(results)),
+    )
+
+
+def _comparison_tests(results: Results) -> Iterator[tuple[str, ...]]:
+    for group, comparisons in results.comparisons.items():
+        for metric, each in comparisons.items():
+            found = (
+                (each.method, each.p_value, each.adjusted_p_value),
+                *(
+                    (one.method, one.p_value, one.adjusted_p_value)
+                    for one in (each.always_valid, each.group_sequential)
+                    if one is not None
+                ),
+            )
+            for method, raw, adjusted in found:
+                if raw is not None:
+                    yield (
+                        metric,
+                        group,
+                        method or MISSING,
+                        p_value(raw),
+                        optional(adjusted, p_value),
+                        each.adjustment,
+                    )
+
+
+def _other_tests(results: Results) -> Iterator[tuple[str, ...]]:
+    alone = (MISSING, "none")
+    if results.sample_ratio.p_value is not None:
+        yield "sample ratio", "all", "chi-square against the weights", p_value(results.sample_ratio.p_value), *alone
+    for metric, omnibus in results.omnibus.items():
+        if omnibus.p_value is not None:
+            yield metric, "all", omnibus.method or "chi-square", p_value(omnibus.p_value), *alone
+    for effect in results.segments.effects:
+        if effect.p_value is not None:
+            yield (
+                f"{effect.metric}, {effect.segment} = {effect.value}",
+                effect.group,
+                "effect in a segment",
+                p_value(effect.p_value),
+                optional(effect.adjusted_p_value, p_value),
+                "Benjamini-Hochberg",
+            )
+    for test in results.segments.heterogeneity:
+        if test.p_value is not None:
+            yield f"{test.metric} by {test.segment}", test.group, "Cochran's Q", p_value(test.p_value), *alone
+    for group, trend in _all_trends(results):
+        if trend.p_value is not None:
+            yield "trend over days", group, "least-squares slope", p_value(trend.p_value), *alone
+
+
+def _all_trends(results: Results) -> Iterator[tuple[str, TrendResult]]:
+    yield from results.trends.items()
+    for group, found in results.sensitivity.items():
+        yield f"effect of {group}", found.cohort_trend
+        yield f"effect of {group} since exposure", found.novelty
 
 
 def _each(results: Results, metric: Metric) -> Iterator[tuple[str, Comparison]]:
@@ -66,7 +110,7 @@ def _looks(results: Results, metric: Metric) -> Table:
     planned = results.analysis.planned_looks
     write = write_difference(metric)
     return Table(
-        "Planned look",
+        f"{metric.name}: planned look",
         "A group-sequential test, whose interval and p-value hold at all planned looks together.",
         ("Against the control", "Look", "Boundary of |z|", "Repeated interval", "p", "Adjusted p"),
         tuple(
@@ -87,13 +131,13 @@ def _looks(results: Results, metric: Metric) -> Table:
 def _beliefs(results: Results, metric: Metric) -> Table:
     write = write_difference(metric)
     return Table(
-        "Bayesian",
+        f"{metric.name}: Bayesian",
         "How probable it is that a treatment is better, and what choosing it, or the control, costs on average.",
         ("Against the control", "Probability to beat it", "Expected loss", "of the control", "Credible interval"),
         tuple(
             (
                 group,
-                percent(belief.probability_to_beat_control),
+                probability(belief.probability_to_beat_control),
                 write_value(metric)(belief.expected_loss),
                 write_value(metric)(belief.expected_loss_of_control),
                 interval(belief.interval, write),
@@ -116,7 +160,7 @@ def _without(results: Results, metric: Metric) -> Table:
             cap = next((getattr(g.metrics[metric.name], "cap", None) for g in results.groups.values()), None)
             rows.append((group, f"without cutting values off at {optional(cap, number)}", comparison.uncut))
     return Table(
-        "Without adjustments",
+        f"{metric.name}: without adjustments",
         "The same comparisons without what was done to the values above.",
         ("Against the control", "How", "Difference", "Interval", "p"),
         tuple(
@@ -132,7 +176,8 @@ def _without(results: Results, metric: Metric) -> Table:
     )
 
 
-def _omnibus(results: Results) -> Table:
+def omnibus_table(results: Results) -> Table:
+    """All groups of a metric at once."""
     return Table(
         "All groups at once",
         "Whether any group's rate differs from the others'.",
@@ -149,7 +194,8 @@ def _omnibus(results: Results) -> Table:
     )
 
 
-def _segments(results: Results) -> tuple[Table, Table]:
+def segments_tables(results: Results) -> tuple[Table, Table]:
+    """The effects by segment, and whether they differ."""
     metrics = {metric.name: metric for metric in results.metrics}
     effects = Table(
         "Segments",
@@ -186,7 +232,8 @@ def _segments(results: Results) -> tuple[Table, Table]:
     return effects, tests
 
 
-def _sensitivity(results: Results) -> Iterator[Table]:
+def sensitivity_tables(results: Results) -> Iterator[Table]:
+    """How much the effect depends on when users came, and for how long they were in."""
     primary = results.primary_metric
     if primary is None:
         return
@@ -196,7 +243,7 @@ def _sensitivity(results: Results) -> Iterator[Table]:
             f"{group}: by week of first exposure",
             f"The effect on {primary.name} among the users who came in one week.",
             ("Week from", "Users", "Difference", "Interval", "p"),
-            tuple((each.week.isoformat(), _users(each), *_effect(each, write)) for each in found.weeks),
+            tuple((day(each.week), _users(each), *_effect(each, write)) for each in found.weeks),
         )
         depends = "does" if found.depends_on_a_day else "does not"
         yield Table(
@@ -204,9 +251,7 @@ def _sensitivity(results: Results) -> Iterator[Table]:
             f"The effect on {primary.name} without the users of one day: whether it is significant {depends} depend on "
             "a single day. The smallest and the largest are shown.",
             ("Without", "Users", "Difference", "Interval", "p"),
-            tuple(
-                (each.date.isoformat(), _users(each), *_effect(each, write)) for each in _extremes(found.without_day)
-            ),
+            tuple((day(each.date), _users(each), *_effect(each, write)) for each in _extremes(found.without_day)),
         )
         yield Table(
             f"{group}: by days since first exposure",
@@ -223,7 +268,8 @@ _NOVELTY = {
 }
 
 
-def _trends(results: Results) -> Table:
+def trends_table(results: Results) -> Table:
+    """The trends over days."""
     primary = results.primary_metric
     if primary is None:
         return Table("Trend", "", (), ())
@@ -248,7 +294,8 @@ def _trend(found: TrendResult, write: Callable[[float], str]) -> tuple[str, str,
     return optional(found.slope, write), error, optional(found.p_value, p_value), found.direction
 
 
-def _rules(results: Results) -> Table:
+def rules_table(results: Results) -> Table:
+    """The rules of the decision in their order."""
     return Table(
         "Rules of the decision",
         "The first that applies decides.",

@@ -2,8 +2,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from model_results import Drift, Latency, ModelResult, ShadowResult
+from rendering.blocks import Prose, Section, Table
 from rendering.documents import to_html, to_markdown
-from rendering.models import DriftRow, model_sections
+from rendering.models import models_section
 from tests.unit.analyze.rendering.test_documents import results
 
 AT = datetime(2026, 1, 10, tzinfo=UTC)
@@ -41,22 +42,34 @@ def model(**changes: Any) -> ModelResult:
     return ModelResult.model_validate(known | changes)
 
 
+def section_of(one: ModelResult) -> Section:
+    return models_section([one]).sections[0]
+
+
+def prose(section: Section) -> list[str]:
+    return [block.text for block in section.blocks if isinstance(block, Prose)]
+
+
+def table(section: Section) -> Table:
+    return next(block for block in section.blocks if isinstance(block, Table))
+
+
 def test_a_model_is_described_with_its_latency_and_drift() -> None:
-    (section,) = model_sections([model()])
-    assert section.name == "ranking:v2 in short"
-    assert section.about == (
-        "1,200 predictions, latency 1.250 ms at the median, 3.500 ms at the 95th and 12.25 ms at the 99th percentile"
+    section = section_of(model())
+    assert section.title == "ranking:v2 in short"
+    assert prose(section)[0] == (
+        "1,200 predictions, latency 1.250 ms at the median, 3.500 ms at the 95th and 12.25 ms at the 99th percentile."
     )
-    assert section.rows == (DriftRow("age", "1,200", "0.513", "large drift", "0.333", "< 0.0001"),)
-    assert section.note == ""
+    assert table(section).rows == (("age", "1,200", "0.513", "large drift", "0.333", "< 0.0001"),)
+    assert len(prose(section)) == 1
 
 
 def test_fallbacks_units_outside_and_missing_values_are_said() -> None:
     constant = drift(psi=None, level=None, ks=None, ks_p_value=None, reason="no values")
-    (section,) = model_sections([model(group=None, fallbacks=7, latency_ms=None, drift=(constant,))])
-    assert section.name == "ranking:v2 outside the groups"
-    assert section.about == "1,200 predictions, 7 of them as a fallback for the group's own model"
-    assert section.rows == (DriftRow("age", "1,200", "\N{EN DASH}", "no values", "\N{EN DASH}", "\N{EN DASH}"),)
+    section = section_of(model(group=None, fallbacks=7, latency_ms=None, drift=(constant,)))
+    assert section.title == "ranking:v2 outside the groups"
+    assert prose(section) == ["1,200 predictions, 7 of them as a fallback for the group's own model."]
+    assert table(section).rows == (("age", "1,200", "\N{EN DASH}", "no values", "\N{EN DASH}", "\N{EN DASH}"),)
 
 
 def test_shadows_are_said() -> None:
@@ -67,8 +80,8 @@ def test_shadows_are_said() -> None:
         "Shadow ranking:v3: 1,000 predictions beside these, 97.10% of them the same, mean difference 0.01230, "
         "latency 2.500 ms at the 95th percentile, 7 not made"
     )
-    (section,) = model_sections([model(shadows=(shadow,))])
-    assert section.shadows == (said,)
+    section = section_of(model(shadows=(shadow,)))
+    assert prose(section)[1] == f"{said}."
     document = results().model_copy(update={"models": (model(shadows=(shadow,)),)})
     assert f"<p>{said}.</p>" in to_html(document)
     assert said.replace("_", "\\_") in to_markdown(document)
@@ -78,26 +91,27 @@ def test_a_shadow_that_made_nothing_says_so() -> None:
     silent = ShadowResult(
         model_name="ranking", model_version=None, compared=0, failed=4, same=None, mean_difference=None, latency_ms=None
     )
-    (section,) = model_sections([model(shadows=(silent,))])
-    assert section.shadows == ("Shadow ranking: 0 predictions beside these, 4 not made",)
+    section = section_of(model(shadows=(silent,)))
+    assert prose(section)[1] == "Shadow ranking: 0 predictions beside these, 4 not made."
 
 
 def test_where_no_drift_is_known_it_says_why() -> None:
-    (section,) = model_sections([model(drift=(), reason="the version is not registered any more")])
-    assert section.note == "No drift is known: the version is not registered any more"
+    section = section_of(model(drift=(), reason="the version is not registered any more"))
+    assert prose(section)[1] == "No drift is known: the version is not registered any more."
 
 
 def test_of_many_variables_those_that_moved_most_are_shown() -> None:
-    (section,) = model_sections([model(drift=tuple(drift(f"f{number}") for number in range(25)))])
-    assert [len(section.rows), section.note] == [20, "5 variables that moved less are left out here"]
+    section = section_of(model(drift=tuple(drift(f"f{number}") for number in range(25))))
+    assert len(table(section).rows) == 20
+    assert table(section).about.endswith("5 variables that moved less are left out here.")
 
 
 def test_both_documents_show_models_and_neither_does_without_any() -> None:
     with_models = results().model_copy(update={"models": (model(drift=(drift("a<ge"),)),)})
     html, markdown = to_html(with_models), to_markdown(with_models)
-    assert "<h3>ranking:v2 in short</h3>" in html
-    assert '<th scope="row">a&lt;ge</th><td>1,200</td><td>0.513</td><td>large drift</td>' in html
+    assert ">ranking:v2 in short</h3>" in html
+    assert '<th scope="row">a&lt;ge</th><td class="number">1,200</td><td class="number">0.513</td>' in html
     assert "### ranking:v2 in short" in markdown
     assert "| a\\<ge | 1,200 | 0.513 | large drift | 0.333 | \\< 0.0001 |" in markdown
-    assert "Models" not in to_html(results())
+    assert ">Models</h2>" not in to_html(results())
     assert "## Models" not in to_markdown(results())

@@ -8,8 +8,10 @@ import pytest
 from analysis import analyse
 from bakeoff_core.experiments.model import Experiment
 from engine.summary import Day, GroupSummary, Statistics, Summary
+from rendering.blocks import Prose, Section, Table
 from rendering.documents import to_html, to_markdown
-from rendering.page import page_of
+from rendering.metrics import metric_section
+from rendering.technical import technical_report
 from results import Results
 from stats.paired import PairedMoments
 from stats.proportions import Proportion
@@ -74,7 +76,7 @@ def results(**changes: Any) -> Results:
         "| short | without the covariate, which takes away 90.13% of the variance | -0.5129 | -1.667 to +0.6409 |",
         "| short | without cutting values off at 44.00 | -0.5129 | -1.667 to +0.6409 | 0.383 |",
         "| country = de | click\\_rate | short | 5,000 / 5,000 | +2.80 points | +1.56 to +4.05 points | \\< 0.0001 |",
-        "| 2026-01-05 | 10,000 / 10,000 | +1.13 points | +0.28 to +1.98 points | 0.0093 |",
+        "| 5 Jan 2026 | 10,000 / 10,000 | +1.13 points | +0.28 to +1.98 points | 0.0093 |",
         "| primary\\_metric\\_undecided | None of the above. | continue\\_testing | decides |",
         "| control | 200 (+ 5 waiting) |",
         "The effect within one day of a user's own: it shows no trend.",
@@ -86,16 +88,43 @@ def test_markdown_says(line: str) -> None:
     assert line in to_markdown(results())
 
 
-def test_html_has_the_same_tables() -> None:
-    page, text = page_of(results()), to_html(results())
-    titles = [table.title for section in page.sections for table in section.tables]
-    assert titles == ["Bayesian", "Bayesian", "Without adjustments"]
-    further = [table.title for table in page.tables]
-    assert further[:3] == ["Segments", "Do segments differ?", "short: by week of first exposure"]
-    assert further[-2:] == ["Trend", "Rules of the decision"]
-    for title in (*titles, *further):
-        assert f">{title}</h" in text
-    assert text.startswith("<!doctype html>")
+def sections_of(found: Results) -> dict[str, Section]:
+    return {section.title: section for section in technical_report(found).sections}
+
+
+def titles(section: Section) -> list[str]:
+    return [block.title for block in section.blocks if isinstance(block, Table)]
+
+
+def test_tables_stand_where_one_looks_for_them() -> None:
+    sections = sections_of(results())
+    assert [titles(metric) for metric in sections["Metrics"].sections] == [
+        ["click_rate: Bayesian"],
+        ["spend: Bayesian", "spend: without adjustments"],
+    ]
+    assert titles(sections["Tests"]) == ["All tests"]
+    assert titles(sections["Segments"]) == ["Do segments differ?"]
+    assert titles(sections["Sensitivity"]) == [
+        "short: by week of first exposure",
+        "short: without one day",
+        "short: by days since first exposure",
+        "Trend",
+    ]
+    assert titles(sections["Decision"]) == ["Rules of the decision"]
+    text = to_html(results())
+    for section in sections.values():
+        for title in titles(section):
+            assert f"<strong>{title}</strong>" in text
+
+
+def test_all_tests_are_listed_with_raw_and_adjusted_p_values() -> None:
+    (table,) = (block for block in sections_of(results())["Tests"].blocks if isinstance(block, Table))
+    rows = {row[:3]: row[3:] for row in table.rows}
+    assert rows["click_rate", "short", "two-proportion z, pooled; Newcombe interval"] == ("0.0093", "0.0093", "Holm")
+    de = rows["click_rate, country = de", "short", "effect in a segment"]
+    assert de == ("< 0.0001", "< 0.0001", "Benjamini-Hochberg")
+    assert rows["click_rate by country", "short", "Cochran's Q"][1:] == ("\N{EN DASH}", "none")
+    assert ("sample ratio", "all", "chi-square against the weights") in rows
 
 
 def test_the_confidence_level_is_named_everywhere() -> None:
@@ -110,7 +139,9 @@ def test_a_planned_look_has_a_table_and_its_interval_is_drawn() -> None:
     assert "| short | 2 of 4 | 2.963 | -0.16 to +2.42 points | 0.0909 | 0.0909 |" in text
     assert "95% interval -0.16 to +2.42 points; p 0.0909" in text
     assert "group-sequential: holds at the planned looks together" in text
-    assert "repeated 95% intervals. short: +1.13 points" in to_html(results(analysis=plan))
+    assert "with repeated 95% intervals. short: +1.13 points (-0.16 to +2.42 points), which includes zero." in to_html(
+        results(analysis=plan)
+    )
 
 
 def test_what_metrics_of_every_kind_mean() -> None:
@@ -122,28 +153,30 @@ def test_what_metrics_of_every_kind_mean() -> None:
         }
         each = GroupSummary(3, {"m": statistics[metric["kind"]]})
         found = analyse(experiment({"name": "m"} | metric), Summary({"control": each, "short": each}), NOW)
-        return page_of(found).sections[0].about
+        section = metric_section(found, found.metrics[0])
+        return next(block.text for block in section.blocks if isinstance(block, Prose))
 
     assert about(kind="retention", retention_day=7) == (
-        "primary metric, the share of users with any event from 168 to 192 hours after first exposure; it should "
-        "increase"
+        "Primary metric, the share of users with any event from 168 to 192 hours after first exposure; it should "
+        "increase."
     )
     assert about(
         kind="ratio", event_type="click", aggregate="count", denominator={"aggregate": "count", "event_type": "view"}
     ) == (
-        "primary metric, the number of their events of type click over the number of their events of type view, of all "
-        "users together; it should increase"
+        "Primary metric, the number of their events of type click over the number of their events of type view, of all "
+        "users together; it should increase."
     )
     assert about(kind="quantile", quantile=0.9, field="ms", window_hours=24) == (
-        "primary metric, the 90% quantile over users of the sum of ms of their events within 24 hours of first "
-        "exposure; it should increase"
+        "Primary metric, the 90% quantile over users of the sum of ms of their events within 24 hours of first "
+        "exposure; it should increase."
     )
 
 
 def test_an_experiment_without_metrics_has_the_table_of_rules_alone() -> None:
     each = GroupSummary(3, {})
     found = analyse(experiment(), Summary({"control": each, "short": each}), NOW)
-    assert [table.title for table in page_of(found).tables] == ["Rules of the decision"]
+    assert titles(sections_of(found)["Decision"]) == ["Rules of the decision"]
+    assert "Metrics" not in sections_of(found)
 
 
 def test_several_groups_are_asked_at_once() -> None:
