@@ -11,7 +11,6 @@ from bakeoff_core.stores.experiments import ExperimentStore
 from bakeoff_core.stores.runs import Kind, RunStore
 from bakeoff_core.stores.tasks import Task, TaskQueue
 
-LOOK_EVERY = timedelta(hours=1)
 MOST_LATE_REPORTS = 31
 """Of the reports that one experiment missed in an outage, so many are made up for, the newest."""
 
@@ -84,7 +83,7 @@ def due_tasks(experiment: Experiment, after: datetime | None, until: datetime, n
     """
     reports = [] if after is None else _reports(experiment, after, until)
     looks = _looks(experiment, after, until, now)
-    if reports and until - reports[-1].due_at < LOOK_EVERY:
+    if reports and until - reports[-1].due_at < _every(experiment):
         looks = []
     tasks = [*reports, *looks]
     return [task.model_copy(update={"monitors": task is tasks[-1]}) for task in tasks]
@@ -128,10 +127,15 @@ def _looks(experiment: Experiment, after: datetime | None, until: datetime, now:
     start = _start(experiment)
     if experiment.status != "running" or until < start:
         return []
-    due = start + (until - start) // LOOK_EVERY * LOOK_EVERY
+    every = _every(experiment)
+    due = start + (until - start) // every * every
     if after is not None and due <= after:
         return []
     return [Task(experiment=experiment.name, kind="look", due_at=due, as_of=now)]
+
+
+def _every(experiment: Experiment) -> timedelta:
+    return timedelta(minutes=experiment.alert_rules.look_every_minutes)
 
 
 def _start(experiment: Experiment) -> datetime:

@@ -57,6 +57,14 @@ def test_a_running_experiment_is_looked_at_once_an_hour_from_its_start() -> None
     assert [now - NOON for _, now in looks] == [timedelta(minutes=minute) for minute in (5, 65, 125)]
 
 
+def test_it_is_looked_at_as_often_as_its_rules_say() -> None:
+    subject = running(start_time=NOON, alert_rules={"look_every_minutes": 20})
+    world = World(subject)
+    assert [task.due_at - NOON for _ in range(12) for task in world.tick(5)] == [
+        timedelta(minutes=minutes) for minutes in (0, 20, 40)
+    ]
+
+
 def test_the_first_time_every_running_experiment_is_looked_at() -> None:
     world = World(running(), running(name="b", schedule={"frequency": "hourly"}), running(name="c", status="paused"))
     world.clock.advance(40 * 60)
