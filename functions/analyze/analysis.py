@@ -6,18 +6,21 @@ from typing import TypeAlias
 
 from bakeoff_core.experiments.metrics import Metric
 from bakeoff_core.experiments.model import Experiment
-from comparing import Comparable, Compared, Terms, compare, describe, difference_of, value_of
+from comparing import Comparable, Compared, Contrast, Terms, compare, describe, difference_of, value_of
 from decision import Evidence, basis_for, decide
-from engine.summary import GroupSummary, Summary
-from families import ADJUSTMENTS, adjust
-from progress import Standing, runtime_days, still_needed
+from engine.summary import GroupSummary, Spread, Summary
+from families import ADJUSTMENTS, Kind, adjust, alphas, fill
+from progress import Standing, plan_progress, runtime_days, still_needed
 from results import (
     AlwaysValid,
     Bayesian,
     Comparison,
     CovariateAdjustment,
     DayPoint,
+    Distribution,
+    EffectPoint,
     GroupResult,
+    Interval,
     MeanValue,
     OmnibusResult,
     Plain,
@@ -41,6 +44,7 @@ from stats.group_sequential import LookResult, Looks
 from stats.proportions import Proportion, chi_square
 from stats.sample_ratio import sample_ratio
 from stats.sequential import METHOD as SEQUENCE_METHOD
+from timeline import timeline
 
 Comparisons: TypeAlias = dict[str, dict[str, Comparison]]
 
@@ -94,6 +98,8 @@ class _Analysis:
         comparisons = self._comparisons()
         ratio = _sample_ratio(experiment, summary)
         primary = experiment.primary_metric
+        needed = {} if primary is None else self._still_needed(primary)
+        decision = decide(self._evidence(comparisons, ratio, needed))
         return Results(
             experiment=experiment.name,
             description=experiment.description,
@@ -114,7 +120,7 @@ class _Analysis:
             sample_ratio=ratio,
             crossovers=summary.crossovers,
             comparisons=comparisons,
-            decision=decide(self._evidence(comparisons, ratio)),
+            decision=decision,
             omnibus=self._omnibus(),
             trends={}
             if primary is None
@@ -126,7 +132,20 @@ class _Analysis:
             sensitivity={} if primary is None or summary.propensities else self._sensitivity(primary),
             segments=Segments() if summary.propensities else by_segment(experiment, summary),
             data_quality=Quality(**asdict(summary.quality)),
+            timeline=self._timeline(),
+            plan=plan_progress(experiment, summary, needed.get(decision.group or ""), self._as_of),
         )
+
+    def _timeline(self) -> dict[str, tuple[EffectPoint, ...]]:
+        experiment = self._experiment
+        if experiment.primary_metric is None:
+            return {}
+        planned, taken = _look_times(experiment), self._looks
+        looks = {
+            planned[round(time * len(planned)) - 1]: Looks(taken.fractions[:number], taken.times[:number])
+            for number, time in enumerate(taken.times, 1)
+        }
+        return timeline(experiment, self._summary, self._terms(experiment.primary_metric), looks)
 
     @property
     def _look_number(self) -> int:
@@ -142,6 +161,7 @@ class _Analysis:
             configured_share=self._share(name),
             metrics={metric.name: self._value(metric, summary) for metric in experiment.metrics},
             daily=tuple(DayPoint(date=day.date, users=day.users, value=day.value) for day in summary.daily),
+            distributions={name: _distribution(spread) for name, spread in summary.spreads.items()},
         )
 
     def _share(self, name: str) -> float:
@@ -173,7 +193,25 @@ class _Analysis:
             for group in self._experiment.treatments
         }
         adjust(comparisons)
+        for group, metric, kind, alpha in list(alphas(comparisons, 1 - self._experiment.analysis.confidence_level)):
+            interval = self._widened(group, metric, kind, alpha)
+            fill(comparisons, group, metric, kind, adjusted_interval=interval)
         return comparisons
+
+    def _widened(self, group: str, metric: str, kind: Kind, alpha: float) -> Interval | None:
+        """The interval of one kind at the level at which its family is judged."""
+        pair = self._pairs[group, metric]
+        terms = self._terms(next(each for each in self._experiment.metrics if each.name == metric))
+        found = difference_of(pair.control, pair.treatment, replace(terms, level=1 - alpha))
+        if isinstance(found, Undefined):
+            return None
+        if not kind:
+            return found.lower, found.upper
+        standing = Contrast(found.estimate, pair.compared.standard_error, pair.control.n + pair.treatment.n)
+        if kind == "always_valid":
+            # Intervals are two-sided, whatever the test is.
+            return standing.within(standing.always_valid_boundary(replace(terms, alternative="two_sided"), alpha))
+        return standing.within(standing.look_boundary(self._looks, alpha))
 
     def _comparison(self, metric: Metric, group: str) -> Comparison:
         frame = Comparison(
@@ -253,7 +291,7 @@ class _Analysis:
             return None
         return _plain((control, treatment), self._terms(metric))
 
-    def _evidence(self, comparisons: Comparisons, ratio: SampleRatioResult) -> Evidence:
+    def _evidence(self, comparisons: Comparisons, ratio: SampleRatioResult, needed: dict[str, StillNeeded]) -> Evidence:
         experiment, summary = self._experiment, self._summary
         sizes = {name: group.n for name, group in summary.groups.items()}
         basis, not_yet = basis_for(experiment, sum(sizes.values()), self._now)
@@ -275,7 +313,7 @@ class _Analysis:
             runtime_days=runtime_days(experiment, summary, self._now),
             minimum_runtime_days=experiment.analysis.minimum_runtime_days,
             minimum_sample_size=experiment.analysis.minimum_sample_size,
-            still_needed={} if primary is None else self._still_needed(primary),
+            still_needed=needed,
         )
 
     def _still_needed(self, primary: Metric) -> dict[str, StillNeeded]:
@@ -327,6 +365,11 @@ class _Analysis:
             group.name: sensitivity(control, self._summary.groups[group.name], primary.name, terms)
             for group in self._experiment.treatments
         }
+
+
+def _distribution(spread: Spread) -> Distribution:
+    edges = tuple((spread.first + step) * spread.width for step in range(len(spread.counts) + 1))
+    return Distribution(edges=edges, counts=spread.counts, below=spread.below, above=spread.above)
 
 
 def _sample_ratio(experiment: Experiment, summary: Summary) -> SampleRatioResult:

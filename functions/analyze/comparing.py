@@ -22,7 +22,7 @@ from stats.bayesian import Beta, Posterior, compare_normal, compare_rates
 from stats.cuped import METHOD as CUPED_METHOD
 from stats.difference import Difference, Undefined
 from stats.estimates import Alternative, Estimate, compare_estimates
-from stats.group_sequential import LookResult, Looks, look
+from stats.group_sequential import LookResult, Looks, boundaries, look
 from stats.inverse_propensity import PropensityMoments, hajek_difference, hajek_mean
 from stats.means import Moments, cohens_d, mean_interval, welch
 from stats.paired import PairedMoments
@@ -30,7 +30,7 @@ from stats.proportions import Proportion, cohens_h, compare_proportions, unpoole
 from stats.quantiles import QuantileStatistic, compare_quantiles, quantile_estimate, quantile_interval
 from stats.ratios import compare_ratios, ratio_estimate
 from stats.relative import fieller, relative_difference
-from stats.sequential import ConfidenceSequence, confidence_sequence
+from stats.sequential import ConfidenceSequence, confidence_sequence, sequence_boundary
 
 Comparable: TypeAlias = Statistics | PropensityMoments | Estimate
 """Sufficient statistics of a group, or its mean with a covariate taken out."""
@@ -120,6 +120,51 @@ def compare(control: Comparable, treatment: Comparable, terms: Terms) -> Compare
         effect_size=_effect_size(control, treatment),
         standard_error=error,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """A difference and what bounds it at one moment.
+
+    Attributes:
+        difference: Treatment minus control.
+        standard_error: Its standard error.
+        n: Units of both groups.
+    """
+
+    difference: float
+    standard_error: float
+    n: int
+
+    def within(self, half: float) -> Interval:
+        """The interval that reaches so far to both sides."""
+        return self.difference - half, self.difference + half
+
+    def always_valid_boundary(self, terms: Terms, alpha: float) -> float:
+        """How far from 0 the difference has an always-valid p-value of alpha."""
+        return sequence_boundary(
+            self.standard_error,
+            self.n,
+            alpha=alpha,
+            level=terms.level,
+            tuning_sample_size=terms.tuning_sample_size,
+            alternative=terms.alternative,
+        )
+
+    def look_boundary(self, looks: Looks, alpha: float, *, sides: int = 2) -> float:
+        """How far from 0 the difference crosses the boundary of the last of the looks, whose level is alpha."""
+        return boundaries(looks, alpha=alpha, sides=sides)[-1] * self.standard_error
+
+
+def contrast(control: Comparable, treatment: Comparable) -> Contrast | Undefined:
+    """Take the difference of two groups with its standard error; undefined as `compare` has it."""
+    c, t = estimate_of(control), estimate_of(treatment)
+    if isinstance(c, Undefined) or isinstance(t, Undefined):
+        return c if isinstance(c, Undefined) else t
+    error = sqrt(c.variance / c.n + t.variance / t.n)
+    if error == 0:
+        return Undefined("the values do not vary in either group")
+    return Contrast(t.value - c.value, error, c.n + t.n)
 
 
 def difference_of(control: Comparable, treatment: Comparable, terms: Terms) -> Difference | Undefined:

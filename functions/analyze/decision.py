@@ -6,10 +6,12 @@ from datetime import datetime
 
 from bakeoff_core.experiments.model import Experiment
 from results import (
+    AlwaysValid,
     Basis,
     Comparison,
     Decision,
     Interval,
+    PlannedLook,
     RuleOutcome,
     SampleRatioResult,
     StillNeeded,
@@ -152,14 +154,18 @@ def p_value_on(comparison: Comparison, basis: Basis) -> float | None:
 
 
 def interval_on(comparison: Comparison, basis: Basis) -> Interval | None:
-    """The interval that goes with it."""
+    """The interval that goes with it, widened as its family is corrected."""
     match basis:
         case "planned_horizon":
-            return comparison.interval
+            return comparison.adjusted_interval or comparison.interval
         case "always_valid":
-            return None if comparison.always_valid is None else comparison.always_valid.interval
+            return _widened(comparison.always_valid)
         case "group_sequential":
-            return None if comparison.group_sequential is None else comparison.group_sequential.interval
+            return _widened(comparison.group_sequential)
+
+
+def _widened(found: AlwaysValid | PlannedLook | None) -> Interval | None:
+    return None if found is None else found.adjusted_interval or found.interval
 
 
 def _decision(position: int, finding: Finding, evidence: Evidence) -> Decision:

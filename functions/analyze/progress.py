@@ -8,7 +8,7 @@ from bakeoff_core.experiments.metrics import Metric
 from bakeoff_core.experiments.model import Experiment
 from comparing import Comparable, Compared, estimate_of
 from engine.summary import Summary
-from results import StillNeeded
+from results import PlanProgress, StillNeeded
 from stats.difference import Undefined
 from stats.power import (
     Design,
@@ -73,6 +73,31 @@ def still_needed(experiment: Experiment, summary: Summary, standing: Standing, a
     if isinstance(days, Undefined):
         return StillNeeded(effect=effect, users=users, more_users=more, reason=days.reason)
     return StillNeeded(effect=effect, users=users, more_users=more, days=days)
+
+
+def plan_progress(
+    experiment: Experiment, summary: Summary, needed: StillNeeded | None, as_of: datetime
+) -> PlanProgress:
+    """Say how far an experiment is with its plan: its number of users or its end, else the power that it wants.
+
+    Args:
+        experiment: Its configuration.
+        summary: What its events come to.
+        needed: What the comparison that the decision is about still takes, if there is one.
+        as_of: The moment of the analysis.
+    """
+    plan, n = experiment.analysis, sum(group.n for group in summary.groups.values())
+    if plan.planned_sample_size is not None:
+        planned = plan.planned_sample_size
+        return PlanProgress(users=n, needed=planned, share=min(1.0, n / planned), by="planned_sample_size")
+    if plan.inference != "always_valid" and experiment.start_time is not None and experiment.end_time is not None:
+        until = min(as_of, experiment.ended_at or as_of)
+        share = (until - experiment.start_time) / (experiment.end_time - experiment.start_time)
+        return PlanProgress(users=n, share=min(1.0, max(0.0, share)), by="end_time")
+    if needed is None or needed.users is None:
+        why = "no comparison decides" if needed is None else needed.reason
+        return PlanProgress(users=n, reason=why)
+    return PlanProgress(users=n, needed=needed.users, share=min(1.0, n / max(needed.users, 1)), by="power")
 
 
 def _effect(standing: Standing) -> float | None:

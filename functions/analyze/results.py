@@ -193,11 +193,21 @@ class SampleRatioResult(_Document):
 
 
 class AlwaysValid(_Document):
-    """The difference in a form that may be looked at as often as one likes."""
+    """The difference in a form that may be looked at as often as one likes.
+
+    Attributes:
+        interval: At the experiment's confidence level, for this comparison alone.
+        p_value: For this comparison alone.
+        adjusted_p_value: Corrected for its family.
+        adjusted_interval: Widened as its family is corrected: of a two-sided test it excludes 0 just where the
+            adjusted p-value decides.
+        method: What it is called.
+    """
 
     interval: Interval
     p_value: float
     adjusted_p_value: float
+    adjusted_interval: Interval | None = None
     method: str
 
 
@@ -210,6 +220,7 @@ class PlannedLook(_Document):
         interval: The repeated interval, which holds at all looks together.
         p_value: The smallest alpha at which the look would have crossed its boundary.
         adjusted_p_value: The same, corrected for its family.
+        adjusted_interval: The repeated interval, widened as its family is corrected.
         method: What it is called.
     """
 
@@ -218,6 +229,7 @@ class PlannedLook(_Document):
     interval: Interval
     p_value: float
     adjusted_p_value: float
+    adjusted_interval: Interval | None = None
     method: str
 
 
@@ -283,6 +295,7 @@ class Comparison(_Document):
         interval: Its interval at the experiment's confidence level.
         p_value: For one look at the planned end.
         adjusted_p_value: The same, corrected for its family.
+        adjusted_interval: The interval, widened as its family is corrected.
         adjustment: How it was corrected.
         relative_difference: The difference over the control's value.
         relative_interval: Its interval.
@@ -307,6 +320,7 @@ class Comparison(_Document):
     interval: Interval | None = None
     p_value: float | None = None
     adjusted_p_value: float | None = None
+    adjusted_interval: Interval | None = None
     adjustment: Literal["Holm", "Benjamini-Hochberg", "none"]
     relative_difference: float | None = None
     relative_interval: Interval | None = None
@@ -359,7 +373,7 @@ class Decision(_Document):
         group: The group that it is about.
         metric: The metric that decided.
         expected_improvement: The difference on that metric, above 0 where the group is better.
-        interval: Its interval, likewise turned.
+        interval: Its interval, likewise turned, and widened as its family is corrected.
         relative_improvement: The relative difference, likewise turned.
         explanation: The rule in a sentence, with the figures that met it.
         next_steps: What to do now.
@@ -513,8 +527,10 @@ class EffectPoint(_Document):
         control: The control's value.
         treatment: The treatment's value.
         difference: Treatment minus control.
-        interval: By the inference that the experiment declared; of always-valid inference the confidence sequence.
-        boundary: The size of a difference that decides at that moment; None where none would.
+        interval: Of a group-sequential test the repeated interval, else that of the confidence sequence; widened as
+            the treatments' family is corrected.
+        boundary: The size of a difference that decides at that moment, given how the other treatments stood; None
+            where none would, as in a fixed horizon.
         reason: Why there is no difference, or no interval.
     """
 
@@ -613,8 +629,8 @@ class Results(_Document):
         omnibus: By conversion metric, all groups at once.
         trends: By group, the trend of the primary metric by day of first exposure.
         sensitivity: By treatment group, of the primary metric.
-        timeline: By treatment group: the effect on the primary metric as it stood at the end of each day (UTC) and
-            as of now; of a group-sequential test, at its looks.
+        timeline: By treatment group: the effect on the primary metric as it stood at the end of each day (UTC) on
+            which anything changed, the last one as of now; of a group-sequential test, at its looks.
         epochs: A bandit's weights over time.
         plan: How far the experiment is with its plan.
         history: The changes of its configuration, oldest first.

@@ -47,3 +47,43 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return [float(value) for value in adjusted]
+
+
+def holm_alphas(p_values: Sequence[float], alpha: float) -> list[float]:
+    """Find the level at which Holm's procedure judges each p-value, given all the others.
+
+    alpha / (m - r), with r of the other p-values rejected by the step-down procedure without it: its adjusted p-value
+    is at most alpha just where it is itself at most that level. An interval with that level's complement as its
+    coverage excludes 0 just where the adjusted p-value decides.
+
+    Args:
+        p_values: In any order.
+        alpha: Level of the whole family.
+    """
+    m = len(p_values)
+    levels: list[float] = []
+    for index in range(m):
+        others = sorted([*p_values[:index], *p_values[index + 1 :]])
+        rejected = 0
+        while rejected < m - 1 and others[rejected] <= alpha / (m - rejected):
+            rejected += 1
+        levels.append(alpha / (m - rejected))
+    return levels
+
+
+def benjamini_hochberg_alphas(p_values: Sequence[float], alpha: float) -> list[float]:
+    """Find the level at which Benjamini and Hochberg's procedure judges every p-value.
+
+    alpha max(R, 1) / m, with R rejections in all. Intervals of the findings at that level hold their false coverage
+    rate: the expected share of them that miss the truth is at most alpha.
+
+    Args:
+        p_values: In any order.
+        alpha: Of the whole family.
+
+    Source:
+        Benjamini and Yekutieli (2005), Journal of the American Statistical Association 100, 71-81.
+    """
+    m = len(p_values)
+    rejected = sum(p_value <= alpha for p_value in benjamini_hochberg(p_values))
+    return [alpha * max(rejected, 1) / max(m, 1)] * m

@@ -1,7 +1,7 @@
 """Results that may be looked at as often as one likes: confidence sequences."""
 
 from dataclasses import dataclass
-from math import exp, expm1, log, sqrt
+from math import exp, expm1, log, log1p, sqrt
 
 from stats.difference import Undefined
 from stats.estimates import Alternative
@@ -55,19 +55,54 @@ def confidence_sequence(
     """
     if n == 0 or standard_error == 0:
         return Undefined("no variance to bound the difference with")
-    alpha = 1 - level
-    rho_squared = (-2 * log(alpha) + log(-2 * log(alpha) + 1)) / tuning_sample_size
-    growth = n * rho_squared + 1
-    # The half-width with s² = se² n put in, and the logarithm of the root taken apart.
-    half = standard_error * sqrt(2 * growth / (n * rho_squared) * (log(growth) / 2 - log(alpha)))
+    information = _information(n, level, tuning_sample_size)
+    growth = information + 1
+    half = standard_error * _distance(information, 1 - level, "two_sided")
     # (estimate / s)² n rho² / (2 (n rho² + 1)), which the logarithms of both p-values are about.
-    evidence = (estimate / standard_error) ** 2 * n * rho_squared / (2 * growth)
+    evidence = (estimate / standard_error) ** 2 * information / (2 * growth)
     return ConfidenceSequence(
         estimate=estimate,
         lower=estimate - half,
         upper=estimate + half,
         p_value=_p_value(evidence, growth, estimate, alternative),
     )
+
+
+def sequence_boundary(
+    standard_error: float,
+    n: int,
+    *,
+    alpha: float,
+    level: float = 0.95,
+    tuning_sample_size: int = TUNING_SAMPLE_SIZE,
+    alternative: Alternative = "two_sided",
+) -> float:
+    """Find how far a difference must be from 0 for its always-valid p-value to be alpha; n and the error above 0.
+
+    It is the half-width of the sequence at alpha, with rho held at the sequence's own level: what inverts the p-value.
+
+    Args:
+        standard_error: Of the difference.
+        n: Units of both groups together.
+        alpha: The p-value to be reached.
+        level: As for the sequence.
+        tuning_sample_size: As for the sequence.
+        alternative: Of the p-value.
+    """
+    return standard_error * _distance(_information(n, level, tuning_sample_size), alpha, alternative)
+
+
+def _information(n: int, level: float, tuning_sample_size: int) -> float:
+    """Compute n rho²."""
+    alpha = 1 - level
+    return n * (-2 * log(alpha) + log(-2 * log(alpha) + 1)) / tuning_sample_size
+
+
+def _distance(information: float, alpha: float, alternative: Alternative) -> float:
+    """The half-width at alpha in standard errors, with s² = se² n put in and the logarithm of the root taken apart."""
+    growth = information + 1
+    evidence = log(growth) / 2 - log(alpha) if alternative == "two_sided" else log1p(sqrt(growth) / (2 * alpha))
+    return sqrt(2 * growth / information * evidence)
 
 
 def _p_value(evidence: float, growth: float, estimate: float, alternative: Alternative) -> float:

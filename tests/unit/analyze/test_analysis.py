@@ -7,7 +7,7 @@ import pytest
 
 from analysis import analyse
 from bakeoff_core.experiments.model import Experiment
-from engine.summary import DataQuality, GroupSummary, Statistics, Summary
+from engine.summary import DataQuality, Day, GroupSummary, Statistics, Summary
 from results import Results
 from stats.means import Moments
 from stats.multiplicity import benjamini_hochberg
@@ -284,3 +284,79 @@ def test_oddities_are_passed_on() -> None:
 def test_results_survive_being_written_and_read() -> None:
     results = analyse(experiment(), MODERATE, AFTER_END)
     assert Results.model_validate_json(results.model_dump_json()) == results
+
+
+def test_widened_intervals_exclude_0_just_where_the_adjusted_p_value_decides() -> None:
+    groups = [{"name": name, "weight": 1} for name in ("control", "one", "two", "three")]
+    metrics: list[Any] = ["click_rate", "a_rate", {"name": "g_rate", "kind": "conversion", "event_type": "g"}]
+    metrics[2]["role"] = "guardrail"
+    per_group: dict[str, dict[str, Statistics]] = {
+        name: {metric: Proportion(converted, 20_000) for metric in ("click_rate", "a_rate", "g_rate")}
+        for name, converted in (("control", 1_000), ("one", 1_140), ("two", 1_110), ("three", 1_105))
+    }
+    looks = {"inference": "group_sequential", "planned_looks": 1}
+    asked = experiment(metrics=metrics, groups=groups, analysis=looks)
+    daily = (Day(START.date(), 20_000, 0.0),)
+    found = Summary({name: GroupSummary(20_000, values, daily) for name, values in per_group.items()})
+    results = analyse(asked, found, AFTER_END)
+    seen = set()
+    for comparisons in results.comparisons.values():
+        for metric, comparison in comparisons.items():
+            assert comparison.always_valid is not None
+            assert comparison.group_sequential is not None
+            for each in (comparison, comparison.always_valid, comparison.group_sequential):
+                assert each.interval is not None
+                assert each.adjusted_interval is not None
+                assert each.adjusted_p_value is not None
+                assert (each.adjusted_interval[0] > 0) == (each.adjusted_p_value < 0.05)
+                wider = each.adjusted_interval[0] <= each.interval[0]
+                assert wider or metric == "g_rate"
+                seen.add((metric, each.adjusted_p_value < 0.05))
+    assert seen == {(metric, decides) for metric in ("click_rate", "a_rate", "g_rate") for decides in (True, False)}
+    guardrail = results.comparisons["two"]["g_rate"].always_valid
+    assert guardrail is not None
+    assert guardrail.adjusted_interval == pytest.approx(guardrail.interval)
+
+
+def test_the_decisions_interval_is_the_widened_one() -> None:
+    groups = [{"name": name, "weight": 1} for name in ("control", "one", "two")]
+    results = analyse(
+        experiment(groups=groups, analysis={}), clicks((500, 9_000), one=(700, 9_000), two=(510, 9_000)), BEFORE_END
+    )
+    always_valid = results.comparisons["one"]["click_rate"].always_valid
+    assert always_valid is not None
+    assert results.decision.interval == always_valid.adjusted_interval
+    assert results.decision.interval is not None
+    assert results.decision.interval[0] < always_valid.interval[0]
+
+
+PLANS: list[tuple[dict[str, Any], Any]] = [
+    ({"inference": "fixed_horizon", "planned_sample_size": 4_000}, (2_000, 4_000, 0.5, "planned_sample_size", None)),
+    ({"inference": "fixed_horizon", "planned_sample_size": 1_000}, (2_000, 1_000, 1.0, "planned_sample_size", None)),
+    ({"inference": "fixed_horizon"}, (2_000, None, 0.5, "end_time", None)),
+    ({"inference": "group_sequential", "planned_looks": 4}, (2_000, None, 0.5, "end_time", None)),
+]
+
+
+@pytest.mark.parametrize(("plan", "expected"), PLANS)
+def test_progress_is_measured_by_the_plan(plan: dict[str, Any], expected: object) -> None:
+    results = analyse(experiment(analysis=plan), clicks((100, 1_000), treatment=(104, 1_000)), BEFORE_END)
+    assert results.plan is not None
+    assert tuple(results.plan.model_dump().values()) == expected
+
+
+def test_progress_of_always_valid_inference_is_towards_the_wanted_power() -> None:
+    results = analyse(experiment(analysis={}), clicks((100, 1_000), treatment=(120, 1_000)), BEFORE_END)
+    needed = results.decision.still_needed
+    assert needed is not None
+    assert needed.users is not None
+    assert results.plan is not None
+    assert (results.plan.users, results.plan.needed, results.plan.by) == (2_000, needed.users, "power")
+    assert results.plan.share == pytest.approx(2_000 / needed.users)
+
+
+def test_progress_towards_nothing_says_why() -> None:
+    nothing = analyse(experiment(analysis={}), clicks((100, 1_000), treatment=(100, 1_000)), BEFORE_END).plan
+    assert nothing is not None
+    assert (nothing.by, nothing.needed) == (None, None)
+    assert nothing.reason == "no effect is seen so far, and the metric names no minimum_effect"

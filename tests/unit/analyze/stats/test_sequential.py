@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from stats.difference import Difference, Undefined
-from stats.estimates import Estimate
+from stats.estimates import Alternative, Estimate
 from stats.means import Moments
 from stats.relative import relative_difference
-from stats.sequential import ConfidenceSequence, confidence_sequence
+from stats.sequential import ConfidenceSequence, confidence_sequence, sequence_boundary
 
 
 def sequence(estimate: float, standard_error: float, n: int, *, level: float = 0.95) -> ConfidenceSequence:
@@ -36,6 +36,23 @@ def test_p_value_is_the_level_at_which_the_sequence_touches_zero() -> None:
     assert sequence(edge, 0.02, 8_000).lower == pytest.approx(0)
     assert sequence(1.1 * edge, 0.02, 8_000).p_value < 0.05 < sequence(0.9 * edge, 0.02, 8_000).p_value
     assert sequence(0, 0.02, 8_000).p_value == 1
+
+
+@pytest.mark.parametrize("alternative", ["two_sided", "greater", "less"])
+@pytest.mark.parametrize("alpha", [0.2, 0.05, 0.01, 1e-6])
+@pytest.mark.parametrize(("n", "tuning"), [(8_000, 5_000), (10, 10**12), (10**9, 1)])
+def test_the_boundary_is_where_the_p_value_is_alpha(
+    alternative: Alternative, alpha: float, n: int, tuning: int
+) -> None:
+    boundary = sequence_boundary(0.02, n, alpha=alpha, level=0.9, tuning_sample_size=tuning, alternative=alternative)
+    sign = -1 if alternative == "less" else 1
+    found = confidence_sequence(sign * boundary, 0.02, n, level=0.9, tuning_sample_size=tuning, alternative=alternative)
+    assert isinstance(found, ConfidenceSequence)
+    assert found.p_value == pytest.approx(alpha, rel=1e-6)
+
+
+def test_the_boundary_at_the_sequences_own_level_is_its_half_width() -> None:
+    assert sequence_boundary(0.02, 8_000, alpha=0.05) == pytest.approx(sequence(0, 0.02, 8_000).upper)
 
 
 @pytest.mark.parametrize(("standard_error", "n"), [(0.0, 100), (0.1, 0)])
