@@ -1,4 +1,4 @@
-.PHONY: setup setup-dev demo serve test test-slow test-frameworks test-oracles coverage lint format openapi clean
+.PHONY: setup setup-dev demo serve test test-slow test-frameworks test-oracles coverage lint format openapi authorization-matrix clean
 
 # The newest supported Python that runs; a pyenv shim may be on PATH and still refuse to.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
@@ -56,6 +56,10 @@ format: setup-dev
 # The document of all routes, out of their code; a test holds the file to it.
 openapi: setup-dev
 	$(BIN)/python -m scripts.openapi
+
+# Which key opens which route, asked anew and written into docs/security.md.
+authorization-matrix: setup-dev
+	$(BIN)/python -m scripts.authorization
 
 clean:
 	rm -rf .venv .venv-* .aws-sam .local

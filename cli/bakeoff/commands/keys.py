@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bakeoff.commands.failures import failures_in_words
 from bakeoff.errors import UsageError
@@ -129,7 +129,7 @@ def _described(key: ApiKey, now: datetime) -> dict[str, Any]:
 
 
 def _table(keys: Sequence[ApiKey], now: datetime) -> Table:
-    table = Table("key id", "name", "scopes", "state", "age", "secret's age", "expires", "made by", "limit")
+    table = Table(Column("key id", no_wrap=True), "name", "scopes", "state", "age", "secret", "expires", "limit")
     for key in keys:
         table.add_row(
             key.key_id,
@@ -139,7 +139,6 @@ def _table(keys: Sequence[ApiKey], now: datetime) -> Table:
             _age(now - key.created_at),
             _age(now - key.rotated_at),
             "never" if key.expires_at is None else f"{key.expires_at:%Y-%m-%d}",
-            key.created_by,
             "the stack's" if key.rate is None else f"{key.rate.requests_per_second:g}/s",
         )
     return table

@@ -101,7 +101,7 @@ def test_the_ring_makes_rotates_and_revokes() -> None:
     clock.advance(60)
     renewed = ring.rotate(made.key_id, HOUR)
     [key] = ring.list()
-    assert (key.name, key.scopes, key.created_by, key.rate) == ("shop", {"read"}, "ana", Rate(2, 4))
+    assert (key.name, key.scopes, key.created_by, key.rate) == ("shop", frozenset({"read"}), "ana", Rate(2, 4))
     assert (key.created_at, key.rotated_at) == (NOON, NOON + timedelta(seconds=60))
     assert key.recognises(made.secret, clock())
     assert key.recognises(renewed.secret, clock())

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from bakeoff.standin.http_events import HttpRequest, MalformedAnswerError, from_payload, message, to_event
+from bakeoff.standin.http_events import (
+    HttpRequest,
+    MalformedAnswerError,
+    authorized_context,
+    from_payload,
+    message,
+    to_authorizer_event,
+    to_event,
+)
 from bakeoff.standin.routing import Match
 from bakeoff.standin.template import Route
 
@@ -115,3 +123,28 @@ def test_a_malformed_answer_is_refused(answer: dict[str, Any]) -> None:
 def test_the_gateways_own_answers() -> None:
     answer = message(404, "Not Found")
     assert (answer.status, answer.body) == (404, b'{"message": "Not Found"}')
+
+
+def test_an_authorizer_gets_the_request_without_its_body() -> None:
+    made = event(b'{"a": 1}')
+    asked = to_authorizer_event(made, "arn:route")
+    assert (asked["version"], asked["type"], asked["routeArn"]) == ("2.0", "REQUEST", "arn:route")
+    assert asked["identitySource"] is None
+    assert not {"body", "isBase64Encoded"} & asked.keys()
+    assert {name: asked[name] for name in ("routeKey", "headers", "cookies", "requestContext")} == {
+        name: made[name] for name in ("routeKey", "headers", "cookies", "requestContext")
+    }
+
+
+def test_a_simple_response_lets_through_with_what_it_says_of_the_caller() -> None:
+    assert authorized_context(b'{"isAuthorized": true, "context": {"key_id": "a"}}') == {"key_id": "a"}
+    assert authorized_context(b'{"isAuthorized": true}') == {}
+    assert authorized_context(b'{"isAuthorized": false, "context": {"key_id": "a"}}') is None
+
+
+@pytest.mark.parametrize(
+    "payload", [b"null", b"[]", b"{}", b'{"isAuthorized": "true"}', b'{"isAuthorized": 1}', b'{"policyDocument": {}}']
+)
+def test_what_is_no_simple_response_lets_nobody_through(payload: bytes) -> None:
+    with pytest.raises(MalformedAnswerError, match="isAuthorized"):
+        authorized_context(payload)

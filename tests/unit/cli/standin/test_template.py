@@ -238,3 +238,68 @@ def test_conditions_are_read_with_what_they_decide(declared: Declarations) -> No
     used = {value["Fn::If"][0] for values in variables for value in values if "Fn::If" in value}
     assert used
     assert used <= declared.conditions.keys()
+
+
+AUTHORIZED = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: .
+      Handler: index.handler
+      Runtime: python3.13
+      Events:
+        Closed: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: GET, Path: /closed}}
+        Open: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: GET, Path: /, Auth: {Authorizer: NONE}}}
+  Asked: {Type: AWS::Serverless::Function, Properties: {CodeUri: ., Handler: a.b, Runtime: python3.13}}
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      Auth:
+        DefaultAuthorizer: Guard
+        Authorizers:
+          Guard: {FunctionArn: !GetAtt Asked.Arn, AuthorizerPayloadFormatVersion: "2.0"%s}
+"""
+
+
+def test_a_routes_authorizer_is_found(tmp_path: Path) -> None:
+    template = tmp_path / "template.yaml"
+    template.write_text(AUTHORIZED % ", EnableSimpleResponses: true")
+    routes = read_template(template, region="us-east-1").routes
+    assert {route.path: route.authorizer for route in routes} == {"/closed": "Asked", "/": None}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "",
+        ", EnableSimpleResponses: false",
+        ", EnableSimpleResponses: true, Identity: {Headers: [X-API-Key]}",
+        ", EnableSimpleResponses: true, Identity: {Headers: [X-API-Key], ReauthorizeEvery: 60}",
+    ],
+)
+def test_an_authorizer_of_another_kind_is_refused(tmp_path: Path, settings: str) -> None:
+    template = tmp_path / "template.yaml"
+    template.write_text(AUTHORIZED % settings)
+    with pytest.raises(TemplateError, match="Guard: the stand-in takes"):
+        read_template(template, region="us-east-1")
+
+
+def test_every_route_but_two_has_the_authorizer(declared: Declarations) -> None:
+    assert {route.path for route in declared.routes if route.authorizer is None} == {"/", "/health"}
+
+
+def test_administration_by_iam_asks_for_credentials_and_for_the_url(declared: Declarations) -> None:
+    urls = {name: each for name, each in declared.resources.items() if each["Type"] == "AWS::Lambda::Url"}
+    assert urls.keys() == {"ExperimentsUrl", "PredictUrl"}
+    for url in urls.values():
+        assert url["Condition"] == "AdministersByIam"
+        assert url["Properties"]["AuthType"] == "AWS_IAM"
+    invoking = declared.resources["AdministratorPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert all("Condition" in statement for statement in invoking)
+
+
+def test_the_authorizer_may_count_requests_and_change_no_key(declared: Declarations) -> None:
+    (counting,) = (s for s in statements(declared, "AuthorizeFunctionRole") if actions(s) == {"dynamodb:UpdateItem"})
+    assert counting["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["usage#*"]}}

@@ -1,0 +1,1 @@
+"""The table of docs/security.md that says which key opens which route."""
