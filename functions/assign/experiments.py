@@ -19,6 +19,7 @@ from bakeoff_core.experiments.schedule import Schedule
 from bakeoff_core.http import parse_json
 from bakeoff_core.http.callers import actor_of
 from bakeoff_core.http.fastapi_app import create_app, lambda_handler
+from bakeoff_core.experiments.reach import Reach
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.aws import client, table
 from bakeoff_core.stores.experiments import DynamoExperimentStore
@@ -173,6 +174,11 @@ def _build_app(settings: Settings) -> FastAPI:
         utc_now,
         settings.custom_algorithms,
         lists=TargetUserLists(S3ObjectStore(client("s3"), settings.model_bucket)),
+        reach=Reach(
+            bool(settings.email_sender),
+            settings.notification_topics | {settings.alert_topic},
+            settings.notification_secrets,
+        ),
     )
     return build_app(manager)
 

@@ -86,6 +86,9 @@ class Cloud:
             for name, resource in declarations.resources.items()
             if resource["Type"] == _SECRET
         }
+        if sender := parameters.get("EmailSender"):
+            mail = self.session.client("sesv2", endpoint_url=self.endpoint_url)
+            mail.create_email_identity(EmailIdentity=sender)
         unresolved = {f"Value{i}": key for i, (key, value) in enumerate(expressions.items()) if isinstance(value, dict)}
         template = {
             "Parameters": {**declarations.parameters, **{name: {"Type": "String"} for name in made}},

@@ -22,7 +22,12 @@ from bakeoff_core.identity.key_ring import KeyRing
 from bakeoff_core.identity.scopes import Scope
 from bakeoff_core.stores.api_keys import DynamoApiKeyStore
 
-DEFAULT_PARAMETERS: Mapping[str, str] = {"DeliveryWindowSeconds": "1", "KeyCacheSeconds": "1"}
+DEFAULT_PARAMETERS: Mapping[str, str] = {
+    "DeliveryWindowSeconds": "1",
+    "EmailSender": "bakeoff@example.com",
+    "KeyCacheSeconds": "1",
+    "WebhookNetworks": "127.0.0.0/8",
+}
 _SECONDS_TO_DRAIN = 120.0
 _KEYS_TABLE = "BAKEOFF_API_KEYS_TABLE"
 _VARIABLE_PREFIX = "BAKEOFF_"

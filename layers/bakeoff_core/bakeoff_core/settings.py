@@ -52,6 +52,8 @@ class Settings(BaseModel):
     notifications_table: str = ""
     alert_topic: str = ""
     email_sender: str = ""
+    notification_topics: frozenset[str] = frozenset()
+    notification_secrets: frozenset[str] = frozenset()
     webhook_secret: str = ""
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     public_url: str = ""
@@ -90,9 +92,9 @@ class Settings(BaseModel):
             raise ValueError(f"must read scope=word with commas between, got {value}")
         return {scope: word for scope, _, word in pairs}
 
-    @field_validator("webhook_networks", mode="before")
+    @field_validator("webhook_networks", "notification_topics", "notification_secrets", mode="before")
     @classmethod
-    def _networks_apart(cls, value: Any) -> Any:
+    def _apart(cls, value: Any) -> Any:
         return [*filter(None, map(str.strip, value.split(",")))] if isinstance(value, str) else value
 
     @field_validator("custom_algorithms", mode="before")

@@ -21,6 +21,7 @@ from bakeoff_core.experiments.analysis_plan import DECIDES
 from bakeoff_core.experiments.changes import DEFINED
 from bakeoff_core.experiments.lifecycle import Action, next_status
 from bakeoff_core.experiments.model import Experiment, ExperimentDefinition, Group, Status, TargetUserList
+from bakeoff_core.experiments.reach import Reach
 from bakeoff_core.stores.experiments import Audit, AuditEntry, Claim, ExperimentStore, document_of
 from bakeoff_core.stores.objects import ObjectNotFound
 from bakeoff_core.stores.target_users import TargetUserLists, describe, is_long
@@ -49,6 +50,9 @@ class Models(Protocol):
         ...
 
 
+_EVERYBODY = Reach()
+
+
 class ExperimentManager:
     """Everything that may be done to an experiment.
 
@@ -58,6 +62,7 @@ class ExperimentManager:
         clock: The time of each change.
         custom_algorithms: The names of the algorithms that the deployer registered.
         lists: Where long lists of target users are kept.
+        reach: Whom the deployment can tell.
     """
 
     def __init__(
@@ -68,11 +73,13 @@ class ExperimentManager:
         custom_algorithms: Collection[str] = (),
         *,
         lists: TargetUserLists,
+        reach: Reach = _EVERYBODY,
     ) -> None:
         self._store = store
         self._models = models
         self._clock = clock
         self._lists = lists
+        self._reach = reach
         self._custom_algorithms = custom_algorithms
 
     def get(self, name: str) -> Experiment:
@@ -142,7 +149,9 @@ class ExperimentManager:
         present = self._store.get(name)
         _refuse_archived(present)
         document = present.model_dump(mode="json", include=set(DEFINED))
-        changed = getattr(_definition({**document, part: value}), part)
+        definition = _definition({**document, part: value})
+        self._check_reach(definition)
+        changed = getattr(definition, part)
         now = self._clock()
         return self._store.put(
             present.model_copy(update={part: changed, "updated_at": now}), Audit(actor, "change", now)
@@ -240,6 +249,7 @@ class ExperimentManager:
         _refuse_changed_state(document, {"status": "draft"})
         definition, units = self._settled(document)
         self._check(definition)
+        self._check_reach(definition)
         return Experiment(**_fields(definition), created_at=now, updated_at=now), units
 
     def _changed(
@@ -268,6 +278,7 @@ class ExperimentManager:
                 "analysis window"
             )
         self._check(definition)
+        self._check_reach(definition)
         changed = Experiment(
             **_fields(definition),
             **_state(present),
@@ -302,6 +313,10 @@ class ExperimentManager:
             raise InvalidInput.of("target_user_list.sha256", "no list with this checksum is stored") from None
         if found != reference.count:
             raise InvalidInput.of("target_user_list.count", f"must be {found}, as many as the list holds")
+
+    def _check_reach(self, definition: ExperimentDefinition) -> None:
+        if errors := list(self._reach.errors(definition)):
+            raise InvalidInput(errors)
 
     def _check(self, definition: ExperimentDefinition) -> None:
         self._check_algorithm(definition)
