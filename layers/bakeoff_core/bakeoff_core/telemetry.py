@@ -4,7 +4,11 @@ import json
 import re
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from os import environ
+from threading import Lock
+from typing import TypeAlias
 
 from aws_lambda_powertools import Logger
 
@@ -13,6 +17,12 @@ NAMESPACE = environ.get("POWERTOOLS_METRICS_NAMESPACE", "Bakeoff")
 
 _EXPERIMENT_OF_PATH = re.compile(r"/(?:ab_test/experiments?|ofrep/v1/evaluate/flags)/([^/]+)")
 _SERVICE = environ.get("POWERTOOLS_SERVICE_NAME", "bakeoff")
+
+_MOST_METRICS = 100
+_MOST_VALUES = 100
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_Dimensions: TypeAlias = tuple[tuple[str, str], ...]
 
 logger = Logger()
 
@@ -54,19 +64,80 @@ def size(name: str, value: float, **dimensions: str) -> None:
     _emit(name, "Bytes", value, dimensions)
 
 
+@contextmanager
+def gathered_metrics() -> Iterator[None]:
+    """Write the metrics of a request together at its end, those of the same dimensions in one line."""
+    _gatherer.begin()
+    try:
+        yield
+    finally:
+        _gatherer.end()
+
+
 def _emit(name: str, unit: str, value: float, dimensions: dict[str, str]) -> None:
-    total = {"service": _SERVICE}
     # CloudWatch refuses a dimension without a value.
-    detailed = {key: detail for key, detail in dimensions.items() if detail.strip()} | total
+    detailed = tuple((key, detail) for key, detail in dimensions.items() if detail.strip())
+    _gatherer.take(detailed, name, unit, float(value))
+
+
+class _Gatherer:
+    """Holds metrics back while somebody gathers them; what other threads emit meanwhile goes with them."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._gathering = 0
+        self._held: dict[_Dimensions, dict[str, tuple[str, list[float]]]] = {}
+
+    def begin(self) -> None:
+        with self._lock:
+            self._gathering += 1
+
+    def take(self, dimensions: _Dimensions, name: str, unit: str, value: float) -> None:
+        with self._lock:
+            metrics = self._held.setdefault(dimensions, {})
+            _unit, values = metrics.setdefault(name, (unit, []))
+            values.append(value)
+            # CloudWatch reads so many of each and no more.
+            full = len(values) == _MOST_VALUES or len(metrics) == _MOST_METRICS
+            lines = [] if self._gathering and not full else self._taken()
+        _write(lines)
+
+    def end(self) -> None:
+        with self._lock:
+            self._gathering -= 1
+            lines = [] if self._gathering else self._taken()
+        _write(lines)
+
+    def _taken(self) -> list[str]:
+        held, self._held = self._held, {}
+        return [_line(dimensions, metrics) for dimensions, metrics in held.items()]
+
+
+_gatherer = _Gatherer()
+
+
+def _line(dimensions: _Dimensions, metrics: Mapping[str, tuple[str, list[float]]]) -> str:
+    total = {"service": _SERVICE}
+    detailed = dict(dimensions) | total
     sets = [list(detailed)] if detailed == total else [list(detailed), list(total)]
-    line = {
-        "_aws": {
-            "Timestamp": int(time.time() * 1_000),
-            "CloudWatchMetrics": [
-                {"Namespace": NAMESPACE, "Dimensions": sets, "Metrics": [{"Name": name, "Unit": unit}]}
-            ],
-        },
-        **detailed,
-        name: [float(value)],
-    }
-    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+    return _encode(
+        {
+            "_aws": {
+                "Timestamp": int(time.time() * 1_000),
+                "CloudWatchMetrics": [
+                    {
+                        "Namespace": NAMESPACE,
+                        "Dimensions": sets,
+                        "Metrics": [{"Name": name, "Unit": unit} for name, (unit, _values) in metrics.items()],
+                    }
+                ],
+            },
+            **detailed,
+            **{name: values for name, (_unit, values) in metrics.items()},
+        }
+    )
+
+
+def _write(lines: list[str]) -> None:
+    if lines:
+        sys.stdout.write("\n".join(lines) + "\n")

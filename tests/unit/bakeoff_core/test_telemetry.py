@@ -1,6 +1,7 @@
 """Metrics in CloudWatch's embedded format, and logs that name what they are about."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from typing import Any
 
@@ -48,6 +49,64 @@ def test_a_metric_without_dimensions_is_its_total(
 def test_a_size_is_in_bytes(capsys: pytest.CaptureFixture[str]) -> None:
     telemetry.size("delivery_bytes", 7)
     assert written(capsys)["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Unit"] == "Bytes"
+
+
+def metrics(line: dict[str, Any]) -> dict[str, list[float]]:
+    [directive] = line["_aws"]["CloudWatchMetrics"]
+    return {metric["Name"]: line[metric["Name"]] for metric in directive["Metrics"]}
+
+
+def test_gathered_metrics_of_the_same_dimensions_share_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with telemetry.gathered_metrics():
+        telemetry.count("model_request_total", model_name="m")
+        telemetry.count("assignment_total", experiment="e")
+        telemetry.seconds("prediction_latency_seconds", 0.5, model_name="m")
+        telemetry.count("model_request_total", 2, model_name="m")
+        assert capsys.readouterr().out == ""
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert metrics(first) == {"model_request_total": [1.0, 2.0], "prediction_latency_seconds": [0.5]}
+    assert first["_aws"]["CloudWatchMetrics"][0]["Metrics"] == [
+        {"Name": "model_request_total", "Unit": "Count"},
+        {"Name": "prediction_latency_seconds", "Unit": "Seconds"},
+    ]
+    assert metrics(second) == {"assignment_total": [1.0]}
+    telemetry.count("assignment_total", experiment="e")
+    assert metrics(written(capsys)) == {"assignment_total": [1.0]}
+
+
+def test_gathered_metrics_are_written_whatever_happens(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        telemetry.count("assignment_total", experiment="e")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError), telemetry.gathered_metrics():
+        fail()
+    assert metrics(written(capsys)) == {"assignment_total": [1.0]}
+
+
+def test_no_line_holds_more_than_cloudwatch_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    with telemetry.gathered_metrics():
+        for number in range(250):
+            telemetry.count("assignment_total", number)
+        for number in range(150):
+            telemetry.count(f"metric_{number}")
+    lines = [metrics(json.loads(line)) for line in capsys.readouterr().out.splitlines()]
+    assert [number for line in lines for number in line.get("assignment_total", [])] == list(range(250))
+    assert sum(len(line.keys() - {"assignment_total"}) for line in lines) == 150
+    assert max(map(len, lines)) <= 100
+    assert max(len(values) for line in lines for values in line.values()) <= 100
+
+
+def test_threads_gather_together_and_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    def serve(number: int) -> None:
+        with telemetry.gathered_metrics():
+            for _ in range(50):
+                telemetry.count("model_request_total", model_name=str(number % 3))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(serve, range(40)))
+    lines = [metrics(json.loads(line)) for line in capsys.readouterr().out.splitlines()]
+    assert sum(sum(line["model_request_total"]) for line in lines) == 2_000
 
 
 def test_log_lines_name_the_request_and_the_experiment_until_the_next_request(monkeypatch: pytest.MonkeyPatch) -> None:
