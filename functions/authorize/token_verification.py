@@ -26,7 +26,7 @@ _REQUIRED = ("aud", "exp", "iss", "sub")
 _CLOCK_SKEW_SECONDS = 30
 _MAX_TOKEN_CHARACTERS = 16_384
 _MAX_DOCUMENT_BYTES = 1024 * 1024
-_TIMEOUT_SECONDS = 3
+_TIMEOUT_SECONDS = 2
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _KEY_SETS_SERVE = timedelta(hours=1)
 _KEY_SETS_SERVE_WITHOUT_THE_ISSUER = timedelta(hours=24)
