@@ -130,10 +130,9 @@ def test_what_people_wrote_stays_text_in_the_page_and_its_charts(browser: Browse
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_every_attack_stays_text_in_every_report(browser: Browser, tmp_path: Path, kind: Kind, attack: str) -> None:
-    resist(browser, tmp_path, kind, attack)
+def test_every_attack_stays_text_where_most_text_is(browser: Browser, tmp_path: Path, attack: str) -> None:
+    resist(browser, tmp_path, "technical", attack)
 
 
 def resist(browser: Browser, folder: Path, kind: Kind, attack: str) -> None:
@@ -142,7 +141,7 @@ def resist(browser: Browser, folder: Path, kind: Kind, attack: str) -> None:
     with opened(browser, file, **DESK) as watched:
         page = watched.page
         draw_all(page)
-        assert page.title().startswith(" ".join(attack.split()))
+        assert page.title().split() == f"{attack}: Implement short".split()
         assert page.locator("h1").text_content() == attack
         assert attack in page.locator("table td, table th").all_text_contents()
         ticks = page.locator("#plot-1 .ytick text").all_text_contents()

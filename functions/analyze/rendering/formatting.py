@@ -41,6 +41,12 @@ def number(value: float, *, signed: bool = False) -> str:
     return f"{value:{sign},.{max(0, _SIGNIFICANT_DIGITS - 1 - exponent)}f}"
 
 
+def plain(value: float) -> str:
+    """Write a number without the zeros that say how exact it is: 5, 0.25."""
+    written = number(value)
+    return written.rstrip("0").rstrip(".") if "." in written and "e" not in written else written
+
+
 def signed_number(value: float) -> str:
     """Write a difference: +1.157."""
     return number(value, signed=True)

@@ -18,6 +18,7 @@ _DASHES: tuple[Dash, ...] = ("solid", "dash", "dot", "dashdot", "longdash", "lon
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross", "pentagon")
 _PATTERNS = ("", "/", "x", "-", "|", "+", ".", "\\")
 _LABEL = 22  # characters that leave room for the chart beside them on a phone
+_TITLE = 36  # of an axis, likewise
 _ROW = 44
 _ROWS_BESIDE = 96
 _HEIGHT = 320
@@ -56,9 +57,9 @@ def text(written: str) -> str:
     return escape(" ".join(written.split()), quote=False)
 
 
-def label(written: str) -> str:
+def label(written: str, length: int = _LABEL) -> str:
     """Text for an axis or a legend, shortened where it would push the chart off a phone."""
-    return text(written if len(written) <= _LABEL else f"{written[: _LABEL - 1]}…")
+    return text(written if len(written) <= length else f"{written[: length - 1]}…")
 
 
 def points(
@@ -173,7 +174,8 @@ def over_days(title: str, *, suffix: str = "", from_zero: bool = False) -> JsonO
     return _layout(
         _HEIGHT,
         {"type": "date", "title": {"text": "Day (UTC)"}, "tickformat": "%-d %b", "hoverformat": "%-d %B %Y"},
-        {"title": {"text": text(title)}, "ticksuffix": suffix} | ({"rangemode": "tozero"} if from_zero else {}),
+        {"title": {"text": label(title, _TITLE)}, "ticksuffix": suffix}
+        | ({"rangemode": "tozero"} if from_zero else {}),
         hovermode="x unified",
     )
 
@@ -182,8 +184,8 @@ def over(x_title: str, y_title: str, *, y_suffix: str = "") -> JsonObject:
     """The layout of amounts over values, from zero."""
     return _layout(
         _HEIGHT,
-        {"title": {"text": text(x_title)}},
-        {"title": {"text": text(y_title)}, "ticksuffix": y_suffix, "rangemode": "tozero"},
+        {"title": {"text": label(x_title, _TITLE)}},
+        {"title": {"text": label(y_title, _TITLE)}, "ticksuffix": y_suffix, "rangemode": "tozero"},
         hovermode="closest",
     )
 
@@ -192,7 +194,7 @@ def rows(labels: Sequence[str], title: str, *, suffix: str = "", zero: bool = Fa
     """The layout of estimates below each other, the first on top."""
     layout = _layout(
         _ROWS_BESIDE + _ROW * len(labels),
-        {"title": {"text": text(title)}, "ticksuffix": suffix, "zeroline": zero}
+        {"title": {"text": label(title, _TITLE)}, "ticksuffix": suffix, "zeroline": zero}
         | ({"rangemode": "tozero"} if zero else {}),
         {
             "tickvals": list(range(len(labels))),

@@ -133,7 +133,13 @@ def _beliefs(results: Results, metric: Metric) -> Table:
     return Table(
         f"{metric.name}: Bayesian",
         "How probable it is that a treatment is better, and what choosing it, or the control, costs on average.",
-        ("Against the control", "Probability to beat it", "Expected loss", "of the control", "Credible interval"),
+        (
+            "Against the control",
+            "Probability to beat it",
+            "Expected loss",
+            "Loss of the control",
+            "Credible interval",
+        ),
         tuple(
             (
                 group,

@@ -29,7 +29,8 @@
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", size: 12, color: name("ink") },
-      margin: { l: 8, r: 16, t: 12, b: 8 },
+      // A finger has the buttons always in sight, above the chart.
+      margin: { l: 8, r: 16, t: coarse.matches ? 36 : 12, b: 8 },
       hoverlabel: { bgcolor: name("panel"), bordercolor: name("soft"), font: { color: name("ink") }, align: "left" },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: name("soft"), activecolor: name("ink") },
       // A finger that scrolls the page must not zoom a chart.

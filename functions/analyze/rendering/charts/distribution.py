@@ -1,8 +1,10 @@
 """How users' values are spread, by group."""
 
+from itertools import pairwise
+
 from bakeoff_core.experiments.metrics import Metric
-from rendering.blocks import Chart, Table
-from rendering.formatting import count, number, percent
+from rendering.blocks import Chart, JsonObject, Table
+from rendering.formatting import count, percent, plain
 from rendering.plotly import line, over, style
 from results import Distribution, Results
 
@@ -20,21 +22,7 @@ def distribution_chart(results: Results, metric: Metric) -> Chart | None:
     return Chart(
         f"{metric.name}: distribution of users' values, by group",
         " ".join(f"{name}: {_finding(each)}." for name, each in found.items()),
-        tuple(
-            line(
-                [0.5 * (low + high) for low, high in zip(each.edges, each.edges[1:], strict=False)],
-                [100 * n / each.n for n in each.counts],
-                hover=[
-                    f"{name}, {written}: {count(n)} users, {percent(n / each.n)}"
-                    for n, written in zip(each.counts, bins[1:-1], strict=True)
-                ],
-                look=style(at),
-                name=name,
-                markers=False,
-            )
-            | {"line": {"color": style(at).colour, "dash": style(at).dash, "width": 2.5, "shape": "hvh"}}
-            for at, (name, each) in enumerate(found.items())
-        ),
+        tuple(_trace(name, each, at) for at, (name, each) in enumerate(found.items())),
         over(f"{metric.name} of a user", "Share of the group's users", y_suffix="%"),
         Table(
             f"{metric.name}: users by value",
@@ -50,6 +38,25 @@ def distribution_chart(results: Results, metric: Metric) -> Chart | None:
             ),
         ),
     )
+
+
+def _trace(name: str, each: Distribution, at: int) -> JsonObject:
+    """A line that steps at the edges of the bins."""
+    counts = [*each.counts, each.counts[-1]]
+    ranges = [*_bins(each)[1:-1], _bins(each)[-2]]
+    look = style(at)
+    trace = line(
+        each.edges,
+        [100 * n / each.n for n in counts],
+        hover=[
+            f"{name}, {written}: {count(n)} users, {percent(n / each.n)}"
+            for n, written in zip(counts, ranges, strict=True)
+        ],
+        look=look,
+        name=name,
+        markers=False,
+    )
+    return trace | {"line": {"color": look.colour, "dash": look.dash, "width": 2.5, "shape": "hv"}}
 
 
 def _finding(each: Distribution) -> str:
@@ -68,5 +75,5 @@ def _share(each: Distribution, at: int) -> str:
 
 
 def _bins(each: Distribution) -> list[str]:
-    between = [f"{number(low)} to {number(high)}" for low, high in zip(each.edges, each.edges[1:], strict=False)]
-    return [f"below {number(each.edges[0])}", *between, f"above {number(each.edges[-1])}"]
+    edges = [plain(edge) for edge in each.edges]
+    return [f"below {edges[0]}", *(f"{low} to {high}" for low, high in pairwise(edges)), f"above {edges[-1]}"]

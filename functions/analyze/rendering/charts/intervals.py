@@ -46,7 +46,7 @@ def effects_chart(results: Results, metric: Metric, kind: str, table: Table) -> 
     ]
     title = f"{metric.name}: difference from {results.control}, with {kind}"
     finding = " ".join(f"{_said(row, scale)}, which {_about_zero(row.interval)}." for row in found)
-    return _chart(title, finding, found, scale, f"Difference in {metric.name}", table, zero=True)
+    return _chart(title, finding, found, scale, "Difference", table, zero=True)
 
 
 def segments_chart(results: Results, metric: Metric, group: str, level: str, table: Table) -> Chart | None:
@@ -71,7 +71,7 @@ def segments_chart(results: Results, metric: Metric, group: str, level: str, tab
         + ". Many segments are looked at, so go by the adjusted p-values of the table."
     )
     title = f"{metric.name}: effect of {group} by segment, with {level} intervals"
-    return _chart(title, finding, found, scale, f"Difference in {metric.name}", table, zero=True)
+    return _chart(title, finding, found, scale, "Difference", table, zero=True)
 
 
 def _of(effects: Sequence[SegmentEffect], metric: str, group: str) -> list[SegmentEffect]:

@@ -53,9 +53,11 @@ def test_differences_are_drawn_in_points_about_zero(results: Results) -> None:
     always = results.comparisons["long"]["purchase_rate"].always_valid
     assert always is not None
     long = chart.traces[1]
-    assert long["x"][0] - long["error_x"]["arrayminus"][0] == pytest.approx(100 * always.interval[0])
+    assert long["x"][0] - long["error_x"]["arrayminus"][0] == pytest.approx(
+        100 * (always.adjusted_interval or always.interval)[0]
+    )
     assert chart.layout["xaxis"]["zeroline"] is True
-    assert chart.layout["xaxis"]["title"]["text"] == "Difference in purchase_rate, percentage points"
+    assert chart.layout["xaxis"]["title"]["text"] == "Difference, percentage points"
     assert "which lies above zero. long:" in chart.finding
     assert chart.finding.endswith("which includes zero.")
 
@@ -162,11 +164,12 @@ def test_a_plan_without_a_number_is_said_and_not_drawn(results: Results) -> None
 def test_distributions_are_shares_of_each_group(results: Results) -> None:
     chart = some(distribution_chart(results, results.metrics[1]))
     control = chart.traces[0]
-    assert control["x"] == [2.5, 7.5, 15, 30, 60]
-    assert control["y"] == pytest.approx([62, 20, 10, 5, 2])
-    assert control["line"]["shape"] == "hvh"
-    assert chart.table.rows[0] == ("0 to 5.000", "6,200", "62.00%", "6,231", "62.00%", "6,181", "62.00%")
-    assert chart.table.rows[-1][:3] == ("above 80.00", "100", "1.00%")
+    assert control["x"] == [0, 5, 10, 20, 40, 80]
+    assert control["y"] == pytest.approx([62, 20, 10, 5, 2, 2])
+    assert control["line"]["shape"] == "hv"
+    assert control["hovertext"][1] == "control, 5 to 10: 2,000 users, 20.00%"
+    assert chart.table.rows[0] == ("0 to 5", "6,200", "62.00%", "6,231", "62.00%", "6,181", "62.00%")
+    assert chart.table.rows[-1][:3] == ("above 80", "100", "1.00%")
     assert "100 users lie outside the chart" in chart.finding
     assert distribution_chart(results, results.metrics[0]) is None
 

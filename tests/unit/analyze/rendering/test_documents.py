@@ -159,7 +159,7 @@ def test_the_first_lines_are_what_one_wants_to_know_first(kind: Kind) -> None:
     if kind == "executive":
         assert labels == ["Tested", "Decision", "How much", "How sure", "Next"]
     else:
-        assert labels == ["Status", "Users", "Last exposure", "Alerts", "Decision", "Next"]
+        assert labels == ["Status", "Users", "Last exposure", "Alerts", "Plan", "Decision", "Next"]
 
 
 def test_the_executive_report_follows_the_group_of_the_decision_alone() -> None:

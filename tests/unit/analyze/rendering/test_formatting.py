@@ -1,8 +1,23 @@
 """Numbers as people read them."""
 
+from datetime import date, datetime, timedelta, timezone
+
 import pytest
 
-from rendering.formatting import interval, number, optional, p_value, percent, points, signed_number
+from rendering.formatting import (
+    day,
+    interval,
+    moment,
+    number,
+    optional,
+    p_value,
+    percent,
+    plain,
+    points,
+    probability,
+    sentence,
+    signed_number,
+)
 
 
 @pytest.mark.parametrize(
@@ -36,3 +51,21 @@ def test_intervals_and_missing_values() -> None:
     assert interval((-1.0, 2.5), signed_number) == "-1.000 to +2.500"
     assert interval((-0.0133, -0.0031), points) == "-1.33 to -0.31 points"
     assert interval(None, percent) == optional(None, percent) == "–"  # noqa: RUF001 - the dash of the tables
+
+
+def test_times_carry_their_zone() -> None:
+    vienna = timezone(timedelta(hours=1))
+    assert moment(datetime(2026, 1, 1, 0, 30, tzinfo=vienna)) == "31 Dec 2025, 23:30 UTC"
+    assert day(date(2026, 3, 9)) == "9 Mar 2026"
+
+
+@pytest.mark.parametrize(
+    ("p", "written"), [(1, "> 99.99%"), (0.99991, "> 99.99%"), (0.9631, "96.31%"), (0.00009, "< 0.01%"), (0, "< 0.01%")]
+)
+def test_no_probability_is_certain(p: float, written: str) -> None:
+    assert probability(p) == written
+
+
+def test_plain_numbers_and_sentences() -> None:
+    assert [plain(value) for value in (5, 0.25, 1_200, 0, 1e-7)] == ["5", "0.25", "1,200", "0", "1.000e-07"]
+    assert sentence("primary metric") == "Primary metric"

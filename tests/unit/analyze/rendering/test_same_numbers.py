@@ -65,7 +65,7 @@ def test_the_shorter_documents_repeat_the_technical_one(kind: Kind, read: dict[K
         comparison = technical["comparisons"][outcome["group"]][outcome["metric"]]
         for name in ("control", "treatment", "difference", "relative_difference", "role", "direction"):
             assert outcome[name] == comparison[name]
-        assert outcome["interval"] == comparison["always_valid"]["interval"]
+        assert outcome["interval"] == comparison["always_valid"]["adjusted_interval"]
         assert outcome["p_value"] == comparison["always_valid"]["adjusted_p_value"]
     same = set(short) & set(technical) - {"groups", "models"}
     assert len(same) >= 7
@@ -109,15 +109,15 @@ def test_comparisons_are_those_of_the_json(read: dict[Kind, Any]) -> None:
     for metric in ("purchase_rate", "revenue"):
         for row in tables[f"{metric} against control"][1:]:
             each = document["comparisons"][row[0]][metric]
-            for cell, p in ((row[5], each["p_value"]), (row[6], each["adjusted_p_value"])):
+            for cell, p in ((row[6], each["p_value"]), (row[7], each["adjusted_p_value"])):
                 if cell.startswith("<"):
                     assert p < 0.0001
                 else:
                     said([cell], [p])
-            said(row[1:3], [each["difference"], *each["interval"]])
-            said(row[3:5], [each["relative_difference"], *each["relative_interval"]])
-            said([row[7]], each["always_valid"]["interval"])
-            said([row[8]], [each["always_valid"]["adjusted_p_value"]])
+            said(row[1:4], [each["difference"], *each["interval"], *(each["adjusted_interval"] or ())])
+            said(row[4:6], [each["relative_difference"], *each["relative_interval"]])
+            said([row[8]], each["always_valid"]["adjusted_interval"])
+            said([row[9]], [each["always_valid"]["adjusted_p_value"]])
 
 
 def test_the_rest_of_the_technical_report_is_that_of_the_json(read: dict[Kind, Any]) -> None:
