@@ -10,9 +10,11 @@ from typing import Any, Protocol
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
+from background import Background
 from bakeoff_core.clock import Clock, utc_now
 from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.settings import Settings
+from bakeoff_core.stores.arms import DynamoArmStore
 from bakeoff_core.stores.aws import aws_failures, client, table
 from bakeoff_core.stores.experiments import DynamoExperimentStore, ExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry
@@ -216,7 +218,10 @@ def _build_handler(settings: Settings) -> Handle:
     rounds = Rounds(
         experiments,
         DynamoRunStore(table(settings.runs_table)),
-        Looker(DynamoModelRegistry(table(settings.models_table))),
+        Looker(
+            DynamoModelRegistry(table(settings.models_table)),
+            Background(experiments, DynamoArmStore(table(settings.arms_table))),
+        ),
         Unmonitored(),
         Reports(S3ObjectStore(s3, settings.report_bucket)),
         DynamoOverviewStore(table(settings.overviews_table)),

@@ -159,8 +159,10 @@ class Contrast:
 def contrast(control: Comparable, treatment: Comparable) -> Contrast | Undefined:
     """Take the difference of two groups with its standard error; undefined as `compare` has it."""
     c, t = estimate_of(control), estimate_of(treatment)
-    if isinstance(c, Undefined) or isinstance(t, Undefined):
-        return c if isinstance(c, Undefined) else t
+    if isinstance(c, Undefined):
+        return c
+    if isinstance(t, Undefined):
+        return t
     error = sqrt(c.variance / c.n + t.variance / t.n)
     if error == 0:
         return Undefined("the values do not vary in either group")

@@ -66,7 +66,7 @@ def alphas(comparisons: Mapping[str, Mapping[str, Comparison]], alpha: float) ->
 def fill(comparisons: dict[str, dict[str, Comparison]], group: str, metric: str, kind: Kind, **fields: object) -> None:
     """Set fields of a comparison, or of a part of it that is there."""
     comparison = comparisons[group][metric]
-    update = {kind: getattr(comparison, kind).model_copy(update=fields)} if kind else fields
+    update: dict[str, object] = {kind: getattr(comparison, kind).model_copy(update=fields)} if kind else fields
     comparisons[group][metric] = comparison.model_copy(update=update)
 
 

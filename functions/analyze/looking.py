@@ -1,9 +1,10 @@
-"""Looking at an experiment: its events and its models, as of one moment."""
+"""Looking at an experiment: its events, its models and its history, as of one moment."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from analysis import analyse, look_at
+from background import Background
 from bakeoff_core.experiments.model import Experiment
 from engine.summary import Engine
 from model_results import Models, model_results
@@ -16,9 +17,11 @@ class Looker:
 
     Attributes:
         models: Says what each model version was published with.
+        background: Reads what goes with the results besides events.
     """
 
     models: Models
+    background: Background
 
     def look(self, engine: Engine, experiment: Experiment, as_of: datetime) -> Results:
         """Work out an experiment's results.
@@ -30,4 +33,5 @@ class Looker:
         """
         as_of = as_of.astimezone(UTC)
         results = analyse(experiment, engine.summarise(experiment, look_at(experiment, as_of)), as_of)
-        return results.model_copy(update={"models": model_results(engine, experiment, self.models)})
+        models = model_results(engine, experiment, self.models)
+        return results.model_copy(update={"models": models, **self.background.of(experiment, as_of)})

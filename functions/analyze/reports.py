@@ -11,10 +11,13 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import RedirectResponse
 from pydantic import AwareDatetime
 
+from background import Background
 from bakeoff_core.clock import Clock, utc_now
 from bakeoff_core.errors import DependencyUnavailable, InvalidInput
 from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.settings import Settings
+from bakeoff_core.stores.alerts import DynamoAlertStore
+from bakeoff_core.stores.arms import DynamoArmStore
 from bakeoff_core.stores.aws import client, table
 from bakeoff_core.stores.experiments import DynamoExperimentStore, ExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry
@@ -22,13 +25,11 @@ from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.overviews import DynamoOverviewStore
 from bakeoff_core.telemetry import logger
 from bakeoff_core.validation import NAME_PATTERN
-from dashboard.alerts import NoAlerts
 from dashboard.listing import Listing
 from dashboard.routes import add_dashboard
 from engine.choice import engine_opener
 from engine.summary import Engine
 from looking import Looker
-from model_results import Models
 from overview import overview_of
 from report_answers import ReportAnswer, ReportList
 from reporting import Reports
@@ -52,7 +53,7 @@ def build_app(
     reports: Reports,
     open_engine: Callable[[], AbstractContextManager[Engine]],
     clock: Clock,
-    models: Models,
+    looker: Looker,
     listing: Listing,
 ) -> FastAPI:
     """Make the routes.
@@ -62,13 +63,11 @@ def build_app(
         reports: Where reports are kept.
         open_engine: Opens an engine for one request.
         clock: The time.
-        models: Says what each model version was published with.
+        looker: Takes looks.
         listing: Reads what the dashboard shows, and keeps the overviews that it shows.
     """
     app = create_app("Bakeoff reports")
     app.add_middleware(GZipMiddleware, minimum_size=1_024)
-
-    looker = Looker(models)
 
     def results_as_of(name: str, moment: datetime) -> Results:
         experiment = experiments.get(name)
@@ -137,8 +136,8 @@ def _build_app(settings: Settings) -> FastAPI:
         Reports(S3ObjectStore(s3, settings.report_bucket)),
         engine_opener(settings, S3ObjectStore(s3, settings.event_bucket), client, utc_now),
         utc_now,
-        models,
-        Listing(experiments, overviews, NoAlerts(), models, utc_now),
+        Looker(models, Background(experiments, DynamoArmStore(table(settings.arms_table)))),
+        Listing(experiments, overviews, DynamoAlertStore(table(settings.alerts_table)), models, utc_now),
     )
 
 

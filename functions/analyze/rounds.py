@@ -107,9 +107,10 @@ class Rounds:
         results = self.looker.look(engine, experiment, as_of)
         if task.monitors and self.runs.reach(experiment.name, as_of):
             alerts = self.monitor.look(experiment, results, as_of)
-            # A rule may have stopped it just now.
+            # A rule may have stopped it just now, which its history then tells.
             status = self.experiments.get(experiment.name).status
-            results = results.model_copy(update={"alerts": alerts, "status": status})
+            background = self.looker.background.of(experiment, as_of)
+            results = results.model_copy(update={"alerts": alerts, "status": status, **background})
         report = None
         if task.kind == "look":
             self.reports.keep(results)

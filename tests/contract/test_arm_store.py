@@ -83,6 +83,32 @@ def test_of_epochs_at_the_same_time_one_wins(store: ArmStore) -> None:
         assert sum(pool.map(write, range(8))) == 1
 
 
+def test_epochs_are_kept_the_fewer_the_longer_ago_they_were(store: ArmStore) -> None:
+    assert store.epochs(KEY) == []
+    written = [
+        Epoch(number, NOON + timedelta(minutes=15 * number), {"a": ArmRecord(number, 1, 0, 1.0)})
+        for number in range(1, 141)
+    ]
+    for epoch in written:
+        store.put_epoch(KEY, epoch)
+    found = store.epochs(KEY)
+    kept = {epoch.number for epoch in found}
+    assert found == [epoch for epoch in written if epoch.number in kept]
+    assert set(range(140 - 64, 141)) <= kept
+    # Of 140 numbers 70 are odd, of which the first 6 made place.
+    assert kept == set(range(2, 141, 2)) | set(range(13, 141, 2))
+    assert store.epochs(ArmsKey(KEY.experiment, 2)) == []
+    assert store.epoch(KEY) == written[-1]
+    assert store.assigned(KEY) == {}
+
+
+def test_an_epoch_that_was_refused_is_not_kept(store: ArmStore) -> None:
+    store.put_epoch(KEY, FIRST)
+    with pytest.raises(EpochConflict):
+        store.put_epoch(KEY, Epoch(1, NOON + timedelta(hours=1), {}))
+    assert store.epochs(KEY) == [FIRST]
+
+
 def test_a_table_that_does_not_answer_is_an_unavailable_dependency(aws: None) -> None:
     store = DynamoArmStore(table("missing"))
     for call in (
@@ -90,6 +116,7 @@ def test_a_table_that_does_not_answer_is_an_unavailable_dependency(aws: None) ->
         lambda: store.assigned(KEY),
         lambda: store.epoch(KEY),
         lambda: store.put_epoch(KEY, FIRST),
+        lambda: store.epochs(KEY),
     ):
         with pytest.raises(DependencyUnavailable, match="the arm table is unavailable at the moment"):
             call()

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from analyze import AnalysisFailed, Handle, Worker, build_handler
+from background import Background
 from bakeoff_core.events.model import Event
 from bakeoff_core.http.fastapi_app import lambda_handler
+from bakeoff_core.stores.arms import InMemoryArmStore
 from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry, ModelVersion
 from bakeoff_core.stores.notifications import InMemoryNotificationQueue
@@ -58,7 +60,7 @@ class World:
         rounds = Rounds(
             self.experiments,
             self.runs,
-            Looker(self.models),
+            Looker(self.models, Background(self.experiments, InMemoryArmStore())),
             Unmonitored(),
             self.reports,
             self.overviews,
@@ -105,7 +107,8 @@ def analyze(world: World) -> Analyze:
 @pytest.fixture
 def call(world: World) -> Call:
     listing = Listing(world.experiments, world.overviews, NoAlerts(), world.models, world.clock)
-    app = build_app(world.experiments, world.reports, world.open_engine, world.clock, world.models, listing)
+    looker = Looker(world.models, Background(world.experiments, InMemoryArmStore()))
+    app = build_app(world.experiments, world.reports, world.open_engine, world.clock, looker, listing)
     handler = lambda_handler(app)
 
     def call(method: str, path: str) -> tuple[int, dict[str, str], Any]:

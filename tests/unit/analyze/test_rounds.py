@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from background import Background
 from bakeoff_core.errors import ExperimentNotFound
 from bakeoff_core.experiments.model import Experiment
+from bakeoff_core.stores.arms import InMemoryArmStore
 from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry
 from bakeoff_core.stores.notifications import InMemoryNotificationQueue
@@ -106,7 +108,7 @@ class World:
         self.rounds = Rounds(
             self.experiments,
             self.runs,
-            Looker(InMemoryModelRegistry()),
+            Looker(InMemoryModelRegistry(), Background(self.experiments, InMemoryArmStore())),
             self.monitor,
             Reports(self.files),
             self.overviews,

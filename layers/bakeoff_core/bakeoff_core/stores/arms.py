@@ -15,6 +15,8 @@ from bakeoff_core.stores.aws import aws_failures
 _WHAT = "the arm table"
 _EPOCH = "epoch"
 _GROUP = "group#"
+_PAST = "past#"
+_KEPT_OF_A_KIND = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,14 @@ class ArmStore(Protocol):
         """Write the epoch that follows the present one. Raises EpochConflict if it does not follow."""
         ...
 
+    def epochs(self, key: ArmsKey) -> list[Epoch]:
+        """Read the epochs until now, oldest first: the last 64 at least, and the fewer the longer ago they were.
+
+        Of those with odd numbers the last 64 are kept, of those with a number that is divisible by 2 and not by 4,
+        and so on.
+        """
+        ...
+
 
 class InMemoryArmStore:
     """Arms in dictionaries."""
@@ -87,6 +97,7 @@ class InMemoryArmStore:
     def __init__(self) -> None:
         self._assigned: dict[ArmsKey, dict[str, int]] = {}
         self._epochs: dict[ArmsKey, Epoch] = {}
+        self._past: dict[ArmsKey, dict[str, Epoch]] = {}
         self._lock = Lock()
 
     def count_assigned(self, key: ArmsKey, group: str) -> None:
@@ -111,12 +122,19 @@ class InMemoryArmStore:
             if epoch.number != (present.number if present else 0) + 1:
                 raise EpochConflict(key.experiment)
             self._epochs[key] = epoch
+            self._past.setdefault(key, {})[_place(epoch.number)] = epoch
+
+    def epochs(self, key: ArmsKey) -> list[Epoch]:
+        """Read the epochs until now, oldest first."""
+        with self._lock:
+            return sorted(self._past.get(key, {}).values(), key=lambda epoch: epoch.number)
 
 
 class DynamoArmStore:
     """Arms in a DynamoDB table: an item a group for its counter, and one item for the weights of all groups.
 
-    The weights of an epoch belong together, so they are one item: it is read and replaced whole.
+    The weights of an epoch belong together, so they are one item: it is read and replaced whole. Beside it each
+    epoch is kept in one of a bounded number of items, which a later epoch replaces.
 
     Args:
         table: A boto3 Table with hash key `name` and range key `item`.
@@ -136,30 +154,15 @@ class DynamoArmStore:
 
     def assigned(self, key: ArmsKey) -> dict[str, int]:
         """Read how many units each group was assigned."""
-        prefix = _item(key, _GROUP)
-        pages = self._table.meta.client.get_paginator("query").paginate(
-            TableName=self._table.name,
-            ConsistentRead=True,
-            KeyConditionExpression="#name = :name AND begins_with(#item, :prefix)",
-            ExpressionAttributeNames={"#name": "name", "#item": "item"},
-            ExpressionAttributeValues={":name": prefix["name"], ":prefix": prefix["item"]},
-        )
-        with aws_failures(_WHAT):
-            items = [item for page in pages for item in page["Items"]]
-        return {item["item"].removeprefix(prefix["item"]): int(item["assigned"]) for item in items}
+        prefix = _item(key, _GROUP)["item"]
+        items = self._beginning_with(key, _GROUP, consistent=True)
+        return {item["item"].removeprefix(prefix): int(item["assigned"]) for item in items}
 
     def epoch(self, key: ArmsKey) -> Epoch | None:
         """Read the present epoch, or None before the first."""
         with aws_failures(_WHAT):
             item = self._table.get_item(Key=_item(key, _EPOCH)).get("Item")
-        if item is None:
-            return None
-        document = json.loads(item["document"])
-        return Epoch(
-            number=int(item["number"]),
-            computed_at=datetime.fromisoformat(document["computed_at"]),
-            arms={group: ArmRecord(**record) for group, record in document["arms"].items()},
-        )
+        return None if item is None else _read(item)
 
     def put_epoch(self, key: ArmsKey, epoch: Epoch) -> None:
         """Write the epoch that follows the present one."""
@@ -176,10 +179,11 @@ class DynamoArmStore:
                 "ExpressionAttributeValues": {":previous": epoch.number - 1},
             }
         )
+        kept = {"number": epoch.number, "document": json.dumps(document)}
         with aws_failures(_WHAT):
             try:
                 self._table.put_item(
-                    Item={**_item(key, _EPOCH), "number": epoch.number, "document": json.dumps(document)},
+                    Item=_item(key, _EPOCH) | kept,
                     ExpressionAttributeNames={"#number": "number"},
                     **condition,
                 )
@@ -187,6 +191,39 @@ class DynamoArmStore:
                 if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                     raise EpochConflict(key.experiment) from error
                 raise
+            # Only the writer of the present epoch comes here, so that its number is kept once.
+            self._table.put_item(Item=_item(key, _PAST + _place(epoch.number)) | kept)
+
+    def epochs(self, key: ArmsKey) -> list[Epoch]:
+        """Read the epochs until now, oldest first."""
+        return sorted(map(_read, self._beginning_with(key, _PAST)), key=lambda epoch: epoch.number)
+
+    def _beginning_with(self, key: ArmsKey, item: str, *, consistent: bool = False) -> list[dict[str, Any]]:
+        prefix = _item(key, item)
+        pages = self._table.meta.client.get_paginator("query").paginate(
+            TableName=self._table.name,
+            ConsistentRead=consistent,
+            KeyConditionExpression="#name = :name AND begins_with(#item, :prefix)",
+            ExpressionAttributeNames={"#name": "name", "#item": "item"},
+            ExpressionAttributeValues={":name": prefix["name"], ":prefix": prefix["item"]},
+        )
+        with aws_failures(_WHAT):
+            return [item for page in pages for item in page["Items"]]
+
+
+def _read(item: Mapping[str, Any]) -> Epoch:
+    document = json.loads(item["document"])
+    return Epoch(
+        number=int(item["number"]),
+        computed_at=datetime.fromisoformat(document["computed_at"]),
+        arms={group: ArmRecord(**record) for group, record in document["arms"].items()},
+    )
+
+
+def _place(number: int) -> str:
+    """Where a past epoch is kept: in a ring of its own for every power of two that divides a number."""
+    twos = (number & -number).bit_length() - 1
+    return f"{twos:02}#{(number >> (twos + 1)) % _KEPT_OF_A_KIND:02}"
 
 
 def _item(key: ArmsKey, item: str) -> dict[str, str]:

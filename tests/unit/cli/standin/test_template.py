@@ -50,6 +50,7 @@ ALLOWED = {
     "DispatchFunction": {"dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem", "sqs:SendMessage"},
     "AnalyzeFunction": {
         "dynamodb:GetItem",
+        "dynamodb:Query",
         "dynamodb:Scan",
         "dynamodb:UpdateItem",
         "s3:GetObject",
@@ -67,6 +68,7 @@ ALLOWED = {
     "ReportsFunction": {
         "dynamodb:BatchGetItem",
         "dynamodb:GetItem",
+        "dynamodb:Query",
         "dynamodb:Scan",
         "dynamodb:UpdateItem",
         "s3:GetObject",
