@@ -1,18 +1,17 @@
 """The notice of a report: the decision, how much, how sure, and where the reports are."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
-
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.notifications import Notification
 from bakeoff_core.stores.runs import Kind
 from decision import interval_on
-from rendering.formatting import percent
+from rendering.formatting import moment, signed_percent
+from rendering.summary import headline, summary
 from reporting import Report
-from results import Results
+from results import Comparison, Results
 
 _LONGEST_SUBJECT = 100
 _LONGEST_FACT = 1_000
+_SHORTEST_NAME = 20
 
 
 def report_notice(experiment: Experiment, results: Results, report: Report, kind: Kind) -> Notification | None:
@@ -32,7 +31,7 @@ def report_notice(experiment: Experiment, results: Results, report: Report, kind
         return None
     last = kind == "final"
     links = {each: f"{report.path}/{each}.html" for each in schedule.reports}
-    facts = [f"{label}: {_cut(text, _LONGEST_FACT)}" for label, text in _facts(results)]
+    facts = [f"{fact.label}: {_cut(fact.text, _LONGEST_FACT)}" for fact in summary(results)]
     return Notification(
         id=f"report/{report.experiment}/{report.report_id}",
         kind="report",
@@ -40,7 +39,7 @@ def report_notice(experiment: Experiment, results: Results, report: Report, kind
         subject=_subject(results, last=last),
         text="\n".join(
             [
-                f"{'The last report' if last else 'A report'} on {report.experiment}, as of {_moment(results.as_of)}.",
+                f"{'The last report' if last else 'A report'} on {report.experiment}, as of {moment(results.as_of)}.",
                 "",
                 *facts,
                 "",
@@ -55,37 +54,29 @@ def report_notice(experiment: Experiment, results: Results, report: Report, kind
     )
 
 
-def _headline(results: Results) -> str:
-    verdict, group = results.decision.verdict.replace("_", " ").capitalize(), results.decision.group
-    return f"{verdict} {group}" if results.decision.verdict in {"implement", "reject"} else verdict
-
-
-def _facts(results: Results) -> Iterator[tuple[str, str]]:
-    decision = results.decision
-    yield "Decision", f"{_headline(results)}. {decision.explanation}"
-    if decision.relative_improvement is not None:
-        yield "How much", f"{decision.metric} improves by {percent(decision.relative_improvement, signed=True)}."
-    if decision.interval is not None:
-        level = percent(results.analysis.confidence_level)
-        yield (
-            "How sure",
-            f"the {level} interval of the improvement is {decision.interval[0]:.4g} to {decision.interval[1]:.4g}.",
-        )
-    if decision.next_steps:
-        yield "Next", " ".join(decision.next_steps)
-
-
 def _subject(results: Results, *, last: bool) -> str:
-    said = _headline(results) + (", last report" if last else "")
-    name = _cut(results.experiment, _LONGEST_SUBJECT - len(said) - 2)
+    said = headline(results) + _change(results) + (", last report" if last else "")
+    name = _cut(results.experiment, max(_SHORTEST_NAME, _LONGEST_SUBJECT - len(said) - 2))
     return _cut(f"{name}: {said}".replace("\n", " ").replace("\r", " "), _LONGEST_SUBJECT)
 
 
-def _figures(results: Results) -> dict[str, object]:
+def _change(results: Results) -> str:
+    """How much the deciding metric differs, where something is decided."""
+    decision, comparison = results.decision, _deciding(results)
+    if comparison is None or comparison.relative_difference is None or decision.verdict not in {"implement", "reject"}:
+        return ""
+    return f", {signed_percent(comparison.relative_difference)} {decision.metric}"
+
+
+def _deciding(results: Results) -> Comparison | None:
     decision = results.decision
-    comparison = None
-    if decision.group is not None and decision.metric is not None:
-        comparison = results.comparisons[decision.group][decision.metric]
+    if decision.group is None or decision.metric is None:
+        return None
+    return results.comparisons[decision.group][decision.metric]
+
+
+def _figures(results: Results) -> dict[str, object]:
+    decision, comparison = results.decision, _deciding(results)
     return {
         "verdict": decision.verdict,
         "group": decision.group,
@@ -95,11 +86,6 @@ def _figures(results: Results) -> dict[str, object]:
         "relative_difference": None if comparison is None else comparison.relative_difference,
         "interval": None if comparison is None else _listed(interval_on(comparison, decision.basis)),
     }
-
-
-def _moment(at: datetime) -> str:
-    utc = at.astimezone(UTC)
-    return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
 
 
 def _listed(bounds: tuple[float, float] | None) -> list[float] | None:
