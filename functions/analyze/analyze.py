@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import AwareDatetime, BaseModel, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator
 
 from background import Background
+from bakeoff_core.batches import named_records
 from bakeoff_core.clock import Clock, utc_now
 from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.settings import Settings
@@ -24,7 +25,7 @@ from bakeoff_core.stores.overviews import DynamoOverviewStore
 from bakeoff_core.stores.runs import DynamoRunStore, RunTaken
 from bakeoff_core.stores.tasks import Task
 from bakeoff_core.telemetry import count, logger
-from bakeoff_core.validation import Name
+from bakeoff_core.validation import Name, field_errors
 from engine.choice import engine_opener
 from engine.summary import Engine
 from looking import Looker
@@ -59,7 +60,7 @@ class DirectEvent(BaseModel):
 class Attributes(BaseModel):
     """What SQS says of a message."""
 
-    attempt: int = Field(alias="ApproximateReceiveCount")
+    attempt: int = Field(alias="ApproximateReceiveCount", ge=1)
 
 
 class Message(BaseModel):
@@ -195,11 +196,31 @@ def build_handler(worker: Worker) -> Handle:
     """Make what answers an event under an invocation's id."""
 
     def handle(event: Mapping[str, Any], invocation: str) -> dict[str, Any]:
-        if "Records" in event:
-            return worker.work([Message.model_validate(record) for record in event["Records"]])
-        return worker.report(DirectEvent.model_validate(event).detail, invocation)
+        if isinstance(event, Mapping) and "Records" in event:
+            return _work(worker, event)
+        try:
+            detail = DirectEvent.model_validate(event).detail
+        except ValidationError as error:
+            errors = [str(each) for each in field_errors(error)]
+            logger.error("event not understood", errors=errors)
+            return {"reports": [], "failed": [], "errors": errors}
+        return worker.report(detail, invocation)
 
     return handle
+
+
+def _work(worker: Worker, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Work off the messages of a batch; one that is not as SQS writes them comes again until the queue gives it up."""
+    messages: list[Message] = []
+    malformed: list[str] = []
+    for record, name in named_records(event):
+        try:
+            messages.append(Message.model_validate(record))
+        except ValidationError:
+            logger.exception("record not understood", record_id=name)
+            malformed.append(name)
+    failures = worker.work(messages)["batchItemFailures"] if messages else []
+    return {"batchItemFailures": [*failures, *({"itemIdentifier": name} for name in malformed)]}
 
 
 def postpone_in(sqs: Any, queue_url: str) -> Postpone:

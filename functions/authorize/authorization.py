@@ -34,7 +34,7 @@ class Authorizer:
         Raises:
             DependencyUnavailable: The caller cannot be told from others now: API Gateway then answers 500.
         """
-        route = event["routeKey"]
+        route = event.get("routeKey", "")
         try:
             identity = self._identify(event)
             self._check_scope(identity, route)

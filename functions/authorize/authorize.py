@@ -7,6 +7,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from authorization import Authorizer
 from bakeoff_core.clock import utc_now
+from bakeoff_core.errors import InvalidInput
+from bakeoff_core.http.events import checked_request
 from bakeoff_core.identity.keys import Rate
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.api_keys import DynamoApiKeyStore
@@ -45,4 +47,9 @@ _authorizer = _build_authorizer(Settings.from_environment())
 @logger.inject_lambda_context(log_event=False)
 def handler(event: Mapping[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer API Gateway whether a request may go through."""
-    return _authorizer.decide(event)
+    try:
+        request = checked_request(event)
+    except InvalidInput:
+        logger.error("event not understood")
+        return {"isAuthorized": False}
+    return _authorizer.decide(request)

@@ -2,12 +2,14 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from bakeoff_core.batches import named_records
 from bakeoff_core.clock import utc_now
 from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.settings import Settings
@@ -16,15 +18,20 @@ from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.tallies import DynamoTallyStore
 from bakeoff_core.telemetry import count, logger, seconds, size
 from delivery import Deliverer, Delivery, Record
-from failed_batches import FailedBatches
+from failed_batches import Batch, FailedBatches, batch_of
 
 _QUEUE = "fallback"
+_MALFORMED = "malformed"
+_SHARD = re.compile(r"[A-Za-z0-9-]{1,128}")
 
 Entry = Mapping[str, Any]
 
 
 def deliver(event: Mapping[str, Any], deliverer: Deliverer, failed_batches: FailedBatches) -> dict[str, Any]:
     """Deliver a batch and say which of its records must come again.
+
+    A record that is not as AWS writes them goes to quarantine whole. One that cannot be named cannot be asked for
+    again: it is logged, and counted as lost.
 
     Args:
         event: A Kinesis event, or an SQS event of the fallback queue or of the queue of failed batches.
@@ -34,11 +41,15 @@ def deliver(event: Mapping[str, Any], deliverer: Deliverer, failed_batches: Fail
     Returns:
         A partial-batch response. For Kinesis, Lambda goes back to the lowest sequence number in it.
     """
-    entries: Sequence[Entry] = event["Records"]
-    pointers = [entry for entry in entries if _is_pointer(entry)]
-    direct = [_identified(entry) for entry in entries if not _is_pointer(entry)]
-    failures = _deliver_direct(direct, deliverer)
-    failures += [entry["messageId"] for entry in pointers if not _redeliver(entry["body"], deliverer, failed_batches)]
+    direct: list[tuple[str, Record]] = []
+    failures: list[str] = []
+    for entry, identifier in named_records(event):
+        batch = _pointer(entry)
+        if batch is None:
+            direct.append((identifier, _record(entry, identifier)))
+        elif not _redeliver(batch, deliverer, failed_batches):
+            failures.append(identifier)
+    failures = _deliver_direct(direct, deliverer) + failures
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failures]}
 
 
@@ -51,9 +62,9 @@ def _deliver_direct(identified: Sequence[tuple[str, Record]], deliverer: Deliver
     return [identifier_of[id(record)] for record in outcome.failed]
 
 
-def _redeliver(message: str, deliverer: Deliverer, failed_batches: FailedBatches) -> bool:
+def _redeliver(batch: Batch, deliverer: Deliverer, failed_batches: FailedBatches) -> bool:
     try:
-        for records in failed_batches.read(message):
+        for records in failed_batches.read(batch):
             outcome = deliverer.deliver(records)
             _measure(outcome)
             if outcome.failed:
@@ -78,33 +89,31 @@ def _measure(outcome: Delivery) -> None:
         size("delivery_bytes", outcome.written_bytes)
 
 
-def _is_pointer(entry: Entry) -> bool:
-    """Whether Lambda wrote this message when it gave a batch up; an event may hold the same words further inside."""
-    if "kinesis" in entry or '"KinesisBatchInfo"' not in entry["body"]:
-        return False
+def _pointer(entry: Entry) -> Batch | None:
+    body = entry.get("body")
+    return batch_of(body) if isinstance(body, str) and "kinesis" not in entry else None
+
+
+def _record(entry: Entry, identifier: str) -> Record:
     try:
-        document = json.loads(entry["body"])
-    except ValueError:
-        return False
-    return isinstance(document, dict) and "KinesisBatchInfo" in document and "event_id" not in document
+        return _from_kinesis(entry) if "kinesis" in entry else _from_sqs(entry)
+    except (ArithmeticError, AttributeError, KeyError, OSError, TypeError, ValueError):
+        logger.exception("record not understood", record_id=identifier)
+        return Record(_MALFORMED, identifier, utc_now(), json.dumps(entry).encode(), ordered=False)
 
 
-def _identified(entry: Entry) -> tuple[str, Record]:
-    return _from_kinesis(entry) if "kinesis" in entry else _from_sqs(entry)
-
-
-def _from_kinesis(entry: Entry) -> tuple[str, Record]:
+def _from_kinesis(entry: Entry) -> Record:
     kinesis = entry["kinesis"]
-    sequence = kinesis["sequenceNumber"]
-    shard = entry["eventID"].rpartition(":")[0]
+    sequence, (shard, _, _) = kinesis["sequenceNumber"], entry["eventID"].rpartition(":")
+    if not (_SHARD.fullmatch(shard) and sequence.isdecimal()):
+        raise ValueError("neither shard nor sequence number can be part of a name")
     arrived_at = datetime.fromtimestamp(kinesis["approximateArrivalTimestamp"], UTC)
-    return sequence, Record(shard, sequence, arrived_at, base64.b64decode(kinesis["data"]))
+    return Record(shard, sequence, arrived_at, base64.b64decode(kinesis["data"], validate=True))
 
 
-def _from_sqs(entry: Entry) -> tuple[str, Record]:
-    message_id = entry["messageId"]
+def _from_sqs(entry: Entry) -> Record:
     arrived_at = datetime.fromtimestamp(int(entry["attributes"]["SentTimestamp"]) / 1_000, UTC)
-    return message_id, Record(_QUEUE, message_id, arrived_at, entry["body"].encode(), ordered=False)
+    return Record(_QUEUE, entry["messageId"], arrived_at, entry["body"].encode(errors="surrogatepass"), ordered=False)
 
 
 def _build_deliverer(settings: Settings) -> Deliverer:

@@ -1,17 +1,52 @@
 """Batches that the stream's consumer gave up: Lambda leaves where they stand, and they are read again."""
 
-import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from botocore.exceptions import ClientError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from bakeoff_core.stores.aws import aws_failures
 from bakeoff_core.telemetry import count, logger
 from delivery import Record
 
+Sequence = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,128}$")]
+
 _RECORDS_A_CALL = 1_000
 _TRIMMED = frozenset({"InvalidArgumentException", "ResourceNotFoundException"})
+
+
+class Batch(BaseModel):
+    """Where a batch that was given up stands in the stream."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stream_arn: str = Field(alias="streamArn")
+    shard_id: str = Field(alias="shardId")
+    start: Sequence = Field(alias="startSequenceNumber")
+    end: Sequence = Field(alias="endSequenceNumber")
+    size: int = Field(alias="batchSize", ge=0)
+
+
+class _Message(BaseModel):
+    batch: Batch = Field(alias="KinesisBatchInfo")
+    event_id: None = None  # what has one is an event
+
+
+def batch_of(message: str) -> Batch | None:
+    """Read the message that Lambda wrote when it gave a batch up, or None where somebody else wrote it.
+
+    An event may hold the same words further inside.
+
+    Args:
+        message: The body of a message in a queue.
+    """
+    if '"KinesisBatchInfo"' not in message:
+        return None
+    try:
+        return _Message.model_validate_json(message).batch
+    except ValidationError:
+        return None
 
 
 class FailedBatches:
@@ -24,44 +59,43 @@ class FailedBatches:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def read(self, message: str) -> Iterator[list[Record]]:
+    def read(self, batch: Batch) -> Iterator[list[Record]]:
         """Read the records of a batch, in pages.
 
         What the stream keeps no longer is lost; that is logged and counted, and yields nothing.
 
         Args:
-            message: The body of a message in the on-failure queue.
+            batch: Where it stands.
 
         Raises:
             DependencyUnavailable: The stream does not answer.
         """
-        batch = json.loads(message)["KinesisBatchInfo"]
-        last = int(batch["endSequenceNumber"])
+        last = int(batch.end)
         iterator = self._iterator(batch)
         while iterator:
             with aws_failures("the event stream"):
                 answer = self._client.get_records(ShardIterator=iterator, Limit=_RECORDS_A_CALL)
             found = [record for record in answer["Records"] if int(record["SequenceNumber"]) <= last]
             if found:
-                yield [_record(record, batch["shardId"]) for record in found]
+                yield [_record(record, batch.shard_id) for record in found]
             done = len(found) < len(answer["Records"]) or any(int(r["SequenceNumber"]) == last for r in found)
             at_the_tip = not answer["Records"] and not answer.get("MillisBehindLatest")
             iterator = None if done or at_the_tip else answer.get("NextShardIterator")
 
-    def _iterator(self, batch: Mapping[str, Any]) -> str | None:
+    def _iterator(self, batch: Batch) -> str | None:
         with aws_failures("the event stream"):
             try:
                 iterator: str = self._client.get_shard_iterator(
-                    StreamName=batch["streamArn"].rpartition("/")[2],
-                    ShardId=batch["shardId"],
+                    StreamName=batch.stream_arn.rpartition("/")[2],
+                    ShardId=batch.shard_id,
                     ShardIteratorType="AT_SEQUENCE_NUMBER",
-                    StartingSequenceNumber=batch["startSequenceNumber"],
+                    StartingSequenceNumber=batch.start,
                 )["ShardIterator"]
             except ClientError as error:
                 if error.response["Error"]["Code"] not in _TRIMMED:
                     raise
-                logger.error("batch no longer in the stream", batch=dict(batch))
-                count("event_lost_total", batch["batchSize"])
+                logger.error("batch no longer in the stream", batch=batch.model_dump(by_alias=True))
+                count("event_lost_total", batch.size)
                 return None
         return iterator
 

@@ -18,6 +18,7 @@ from bakeoff_core.errors import (
 )
 from bakeoff_core.http import HttpApi, bytes_response, parse
 from bakeoff_core.http.api import MAX_ANSWER_BYTES
+from bakeoff_core.http.events import as_payload_2
 from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.http.problems import problem_for
 from tests.support import LambdaContextFake, http_event
@@ -297,3 +298,37 @@ def test_answer_above_lambdas_limit_is_refused_with_its_escapes_counted(raw_api:
     answer = raw_api.resolve(http_event("POST", "/repeat", str(MAX_ANSWER_BYTES // 4)), CONTEXT)
     assert answer["statusCode"] == 413
     assert json.loads(answer["body"])["detail"].startswith("the answer would be above")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        [],
+        {},
+        {"version": "2.0"},
+        {"version": "2.0", "rawPath": "/greet", "requestContext": {"http": {"method": 1}}},
+        {
+            "version": "2.0",
+            "rawPath": "/greet",
+            "requestContext": {"http": {"method": "GET"}, "authorizer": {"lambda": 1}},
+        },
+        {"version": "2.0", "rawPath": "/greet", "requestContext": {"http": {"method": "GET"}}, "headers": {"a": 1}},
+        {"version": "1.0", "httpMethod": "GET", "path": None},
+        {"version": "1.0", "httpMethod": "GET", "path": "/greet", "multiValueHeaders": {"a": "b"}},
+    ],
+)
+def test_an_event_that_is_no_request_is_refused(event: Any) -> None:
+    with pytest.raises(InvalidInput, match="event: must be a request from API Gateway or a function URL"):
+        as_payload_2(event)
+
+
+@pytest.mark.parametrize(
+    ("body", "encoded", "detail"),
+    [("%", True, "body: must be in base64"), ("\ud800", False, "body: must be UTF-8 text")],
+)
+def test_a_management_route_refuses_a_body_that_is_no_bytes(body: str, encoded: bool, detail: str) -> None:  # noqa: FBT001
+    answer = lambda_handler(create_app("test"))({**http_event("POST", "/x", body), "isBase64Encoded": encoded}, CONTEXT)
+    problem = json.loads(answer["body"])
+    assert (answer["statusCode"], problem["detail"]) == (400, detail)
+    assert answer["headers"]["x-request-id"] == problem["request_id"]

@@ -325,3 +325,36 @@ def test_settings_decide_on_the_future_and_on_how_long_ids_are_remembered() -> N
     assert isinstance(deliverer._tallies, DynamoTallyStore)
     assert deliverer._tallies._remember == timedelta(days=30)
     assert (deliverer._tallies._arms.name, deliverer._tallies._ids.name) == ("a", "t")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kinesis": {"sequenceNumber": "7", "data": "e30=", "approximateArrivalTimestamp": "soon"}},
+        {"kinesis": {"sequenceNumber": "7", "data": "no base64", "approximateArrivalTimestamp": 1}},
+        {"kinesis": {"sequenceNumber": "7"}},
+        {"kinesis": {"sequenceNumber": "../7", "data": "e30=", "approximateArrivalTimestamp": 1}},
+        {
+            "eventID": "../secrets:7",
+            "kinesis": {"sequenceNumber": "7", "data": "e30=", "approximateArrivalTimestamp": 1},
+        },
+        {"messageId": "7", "body": 3},
+        {"messageId": "7", "body": "{}", "attributes": {"SentTimestamp": "-9999999999999999"}},
+    ],
+)
+def test_a_record_that_is_not_as_aws_writes_them_goes_to_quarantine_whole(fault: dict[str, Any]) -> None:
+    objects = InMemoryObjectStore()
+    entry = {"eventID": "shardId-000000000000:7", **fault}
+    assert deliver({"Records": [entry, kinesis_record(8, line(8))]}, objects) == {"batchItemFailures": []}
+    (quarantined,) = objects.list("quarantine/")
+    (found,) = lines_of(objects, quarantined)
+    assert json.loads(base64.b64decode(found["data"])) == entry
+    assert quarantined.count("/") == 3
+    assert len(objects.list("events/")) == 1
+
+
+@pytest.mark.parametrize("event", [None, [], {}, {"Records": None}, {"Records": [None, {}, {"messageId": ""}]}])
+def test_what_nobody_could_send_again_is_not_asked_for(event: Any) -> None:
+    objects = InMemoryObjectStore()
+    assert deliver(event, objects) == {"batchItemFailures": []}
+    assert objects.list("") == []

@@ -150,7 +150,10 @@ class HttpApi:
             context: The Lambda context.
         """
         started = self._perf_counter()
-        request = as_payload_2(event)
+        try:
+            request = as_payload_2(event)
+        except InvalidInput as error:
+            return self._refused(error, started)
         self._request_id = request_id_for(header(request, HEADER.lower()))
         self._path = request["rawPath"]
         of_request(self._request_id, self._path)
@@ -165,6 +168,16 @@ class HttpApi:
         if len(answer.get("body") or "") > MAX_ANSWER_BYTES // 3 and len(json.dumps(answer)) > MAX_ANSWER_BYTES:
             too_large = PayloadTooLarge(f"the answer would be above {MAX_ANSWER_BYTES} bytes: ask for less at once")
             answer = self._resolver_answer(self._problem(too_large))
+        return self._marked(answer, started)
+
+    def _refused(self, error: InvalidInput, started: float) -> dict[str, Any]:
+        """Answer an event that is no request, and that no path or id is known of."""
+        self._request_id = request_id_for(None)
+        of_request(self._request_id, "")
+        logger.error("event not understood")
+        return self._marked(self._resolver_answer(self._problem_document(error)), started)
+
+    def _marked(self, answer: dict[str, Any], started: float) -> dict[str, Any]:
         answer["headers"] = {
             **answer.get("headers", {}),
             HEADER: self._request_id,

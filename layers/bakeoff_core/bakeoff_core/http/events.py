@@ -1,10 +1,94 @@
 """The forms in which API Gateway and function URLs hand over a request."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Required
 from urllib.parse import quote, urlencode
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from bakeoff_core.errors import InvalidInput
+
 _DEFAULT_STAGE = "$default"
+
+_Texts = dict[str, str]
+_Lists = dict[str, list[str]]
+
+
+_LENIENT = ConfigDict(extra="allow", strict=True)
+
+# "lambda" is a word of Python's, and so no name for a field of a class.
+_Authorizer = TypedDict("_Authorizer", {"lambda": dict[str, Any] | None, "iam": dict[str, Any] | None}, total=False)
+_Authorizer.__pydantic_config__ = _LENIENT  # type: ignore[attr-defined]  # where pydantic looks for it
+
+
+class _Http(TypedDict, total=False):
+    __pydantic_config__ = _LENIENT  # type: ignore[misc]  # where pydantic looks for it
+
+    method: Required[str]
+    path: str
+    protocol: str
+    sourceIp: str
+    userAgent: str
+
+
+class _Context(TypedDict, total=False):
+    __pydantic_config__ = _LENIENT  # type: ignore[misc]  # where pydantic looks for it
+
+    http: Required[_Http]
+    stage: str
+    authorizer: _Authorizer | None
+
+
+class _Request(TypedDict, total=False):
+    __pydantic_config__ = _LENIENT  # type: ignore[misc]  # where pydantic looks for it
+
+    routeKey: str
+    rawPath: Required[str]
+    rawQueryString: str
+    cookies: list[str] | None
+    headers: _Texts | None
+    queryStringParameters: _Texts | None
+    pathParameters: _Texts | None
+    requestContext: Required[_Context]
+    body: str | None
+    isBase64Encoded: bool
+
+
+class _Identity(TypedDict, total=False):
+    __pydantic_config__ = _LENIENT  # type: ignore[misc]  # where pydantic looks for it
+
+    sourceIp: str | None
+    userAgent: str | None
+
+
+class _Context1(TypedDict, total=False):
+    __pydantic_config__ = _LENIENT  # type: ignore[misc]  # where pydantic looks for it
+
+    stage: str
+    protocol: str
+    identity: _Identity | None
+    authorizer: _Authorizer | None
+
+
+class _Request1(TypedDict, total=False):
+    __pydantic_config__ = _LENIENT  # type: ignore[misc]  # where pydantic looks for it
+
+    resource: str
+    httpMethod: Required[str]
+    path: Required[str]
+    headers: _Texts | None
+    multiValueHeaders: _Lists | None
+    queryStringParameters: _Texts | None
+    multiValueQueryStringParameters: _Lists | None
+    pathParameters: _Texts | None
+    requestContext: _Context1 | None
+    body: str | None
+    isBase64Encoded: bool
+
+
+_request = TypeAdapter(_Request)
+_request_1 = TypeAdapter(_Request1)
 
 
 def as_payload_2(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -14,15 +98,38 @@ def as_payload_2(event: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         event: A Lambda event of format 2.0 or 1.0.
+
+    Raises:
+        InvalidInput: It is none.
     """
-    event = event if event.get("version") == "2.0" else _from_payload_1(event)
-    context = event["requestContext"]
-    path = _without_stage(event["rawPath"], context.get("stage", _DEFAULT_STAGE))
+    request = checked_request(event)
+    context = request["requestContext"]
+    path = _without_stage(request["rawPath"], context.get("stage", _DEFAULT_STAGE))
     return {
-        **event,
+        **request,
         "rawPath": path,
-        "requestContext": {**context, "stage": _DEFAULT_STAGE, "http": {**context["http"], "path": path}},
+        "rawQueryString": request.get("rawQueryString", ""),
+        "headers": request.get("headers") or {},
+        "requestContext": {
+            **context,
+            "stage": _DEFAULT_STAGE,
+            "http": {"protocol": "HTTP/1.1", "sourceIp": "", "userAgent": "", **context["http"], "path": path},
+        },
     }
+
+
+def checked_request(event: Any) -> dict[str, Any]:
+    """Take an event for a request of payload format 2.0, if it is one or can be made one.
+
+    Raises:
+        InvalidInput: It is none.
+    """
+    try:
+        if isinstance(event, Mapping) and event.get("version") != "2.0":
+            return _from_payload_1(dict(_request_1.validate_python(event)))
+        return dict(_request.validate_python(event))
+    except ValidationError:
+        raise InvalidInput.of("event", "must be a request from API Gateway or a function URL") from None
 
 
 def _without_stage(path: str, stage: str) -> str:
@@ -51,13 +158,14 @@ def _from_payload_1(event: Mapping[str, Any]) -> dict[str, Any]:
     }
     context = event.get("requestContext") or {}
     identity = context.get("identity") or {}
-    method = event.get("httpMethod", "GET")
-    path = event.get("path", "/")
+    method, path = event["httpMethod"], event["path"]
     return {
         "version": "2.0",
         "routeKey": f"{method} {event.get('resource', path)}",
-        "rawPath": quote(path, safe="/%:@!$&'()*+,;=~"),
-        "rawQueryString": urlencode([(key, value) for key, values in query.items() for value in values]),
+        "rawPath": quote(path, safe="/%:@!$&'()*+,;=~", errors="replace"),
+        "rawQueryString": urlencode(
+            [(key, value) for key, values in query.items() for value in values], errors="replace"
+        ),
         "cookies": [cookie.strip() for cookie in headers.pop("cookie", "").split(";") if cookie.strip()],
         "headers": headers,
         "queryStringParameters": {key: ",".join(values) for key, values in query.items()},
@@ -68,8 +176,8 @@ def _from_payload_1(event: Mapping[str, Any]) -> dict[str, Any]:
                 "method": method,
                 "path": path,
                 "protocol": context.get("protocol", "HTTP/1.1"),
-                "sourceIp": identity.get("sourceIp", ""),
-                "userAgent": identity.get("userAgent", ""),
+                "sourceIp": identity.get("sourceIp") or "",
+                "userAgent": identity.get("userAgent") or "",
             },
         },
         "body": event.get("body"),

@@ -3,6 +3,8 @@
 FastAPI and Mangum come with the functions that use this module; the hot ones do without.
 """
 
+import base64
+import json
 import time
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -89,10 +91,38 @@ def lambda_handler(app: FastAPI, origin_secret: str = "") -> Handler:
         mangum = Mangum(app, lifespan="off", text_mime_types=_TEXT)
 
     def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-        answer: dict[str, Any] = mangum(as_payload_2(event), context)  # type: ignore[arg-type]
+        try:
+            request = as_payload_2(event)
+            _check_body(request)
+            answer: dict[str, Any] = mangum(request, context)  # type: ignore[arg-type]
+        except Exception as error:  # noqa: BLE001 - the last line before the runtime, which would show a stack trace
+            return _answer(error)
         return answer
 
     return handler
+
+
+def _check_body(request: Mapping[str, Any]) -> None:
+    """Refuse a body that is no bytes, whichever way it is written."""
+    body, encoded = request.get("body") or "", request.get("isBase64Encoded")
+    try:
+        base64.b64decode(body, validate=True) if encoded else body.encode()
+    except ValueError:
+        raise InvalidInput.of("body", "must be in base64" if encoded else "must be UTF-8 text") from None
+
+
+def _answer(error: Exception) -> dict[str, Any]:
+    """Answer an event that did not reach the application."""
+    request_id = request_id_for(None)
+    of_request(request_id, "")
+    logger.error("event not understood", exc_info=None if isinstance(error, BakeoffError) else error)
+    problem = problem_for(error, request_id)
+    return {
+        "statusCode": problem.status.value,
+        "headers": {"content-type": CONTENT_TYPE, HEADER.lower(): request_id, "x-process-time": "0.000000"},
+        "body": json.dumps(problem.to_json()),
+        "isBase64Encoded": False,
+    }
 
 
 def _problem(request: Request, error: Exception) -> Response:
