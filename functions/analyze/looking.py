@@ -33,5 +33,5 @@ class Looker:
         """
         as_of = as_of.astimezone(UTC)
         results = analyse(experiment, engine.summarise(experiment, look_at(experiment, as_of)), as_of)
-        models = model_results(engine, experiment, self.models)
+        models = model_results(engine, experiment, self.models, as_of)
         return results.model_copy(update={"models": models, **self.background.of(experiment, as_of)})

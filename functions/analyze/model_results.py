@@ -1,7 +1,8 @@
 """What each model of an experiment did: how often and how fast it predicted, and how far its inputs have drifted."""
 
-from collections.abc import Mapping
-from datetime import date
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -9,7 +10,15 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from bakeoff_core.errors import DependencyUnavailable, ModelNotFound
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.models import ModelVersion
-from engine.predictions import ModelUse, PredictionEngine, Reference, ShadowUse, Variable, VariableKind
+from engine.predictions import (
+    DayOfPredictions,
+    ModelUse,
+    PredictionEngine,
+    Reference,
+    ShadowUse,
+    Variable,
+    VariableKind,
+)
 from stats.difference import Undefined
 from stats.drift import Level, kolmogorov_smirnov, population_stability_index
 
@@ -152,13 +161,16 @@ class Models(Protocol):
         ...
 
 
-def model_results(engine: object, experiment: Experiment, models: Models) -> tuple[ModelResult, ...]:
+def model_results(
+    engine: object, experiment: Experiment, models: Models, as_of: datetime | None = None
+) -> tuple[ModelResult, ...]:
     """Say what each model of an experiment did; nothing where no group names one, or the engine counts none.
 
     Args:
         engine: Sums up the events.
         experiment: Its configuration.
         models: Says what each version was published with.
+        as_of: The moment at which the predictions are looked at: later ones do not count.
     """
     if not isinstance(engine, PredictionEngine) or all(group.model_name is None for group in experiment.groups):
         return ()
@@ -171,7 +183,9 @@ def model_results(engine: object, experiment: Experiment, models: Models) -> tup
             return None
         return reference
 
-    return tuple(_result(use, reasons) for use in engine.predictions(experiment, find))
+    uses = engine.predictions(experiment, find, as_of)
+    errors = _errors(experiment, uses)
+    return tuple(_result(use, reasons, errors.get(position, {})) for position, use in enumerate(uses))
 
 
 def read_reference(metadata: Mapping[str, Any]) -> Reference | Undefined:
@@ -224,7 +238,32 @@ def _variable(kind: VariableKind, name: str, found: Mapping[str, Any], default: 
     )
 
 
-def _result(use: ModelUse, reasons: Mapping[tuple[str, str], str]) -> ModelResult:
+def _errors(experiment: Experiment, uses: Sequence[ModelUse]) -> dict[int, dict[date, int]]:
+    """Count by day how often a group's own model failed: a fallback was recorded with the model that stood in.
+
+    Of several versions of it the failures are those of the one that made the most predictions in all.
+
+    Returns:
+        By the position of the use.
+    """
+    found: dict[int, dict[date, int]] = {}
+    for group in experiment.groups:
+        of_group = [position for position, use in enumerate(uses) if use.group == group.name]
+        own = [
+            position
+            for position in of_group
+            if uses[position].model_name == group.model_name and uses[position].predictions > uses[position].fallbacks
+        ]
+        if not own:
+            continue
+        days: Counter[date] = Counter()
+        for position in of_group:
+            days.update({day: each.fallbacks for day, each in uses[position].days.items() if each.fallbacks})
+        found[max(own, key=lambda position: uses[position].predictions)] = dict(days)
+    return found
+
+
+def _result(use: ModelUse, reasons: Mapping[tuple[str, str], str], errors: Mapping[date, int]) -> ModelResult:
     drift = sorted((_drift(variable, days) for variable, days in use.counts.items()), key=_farthest_first)
     reason = reasons.get((use.model_name, use.model_version))
     return ModelResult(
@@ -238,7 +277,17 @@ def _result(use: ModelUse, reasons: Mapping[tuple[str, str], str]) -> ModelResul
         last=use.last,
         drift=tuple(drift),
         shadows=tuple(map(_shadow, use.shadows)),
+        daily=tuple(_day_of_use(day, use.days.get(day), errors.get(day, 0)) for day in sorted({*use.days, *errors})),
         reason=reason or (None if drift else "no prediction holds a value of the training sample's variables"),
+    )
+
+
+def _day_of_use(day: date, made: DayOfPredictions | None, errors: int) -> DayOfUse:
+    if made is None:
+        return DayOfUse(date=day, predictions=0, errors=errors)
+    p50, p95 = (None, None) if made.latency_ms is None else made.latency_ms
+    return DayOfUse(
+        date=day, predictions=made.predictions, fallbacks=made.fallbacks, errors=errors, p50_ms=p50, p95_ms=p95
     )
 
 

@@ -64,11 +64,11 @@ class DuckDBEngine:
         with self._units_of(experiment, at) as pass_:
             return pass_.arm_counts(reward, timedelta(hours=bandit.attribution_window_hours))
 
-    def predictions(self, experiment: Experiment, find: FindReference) -> list[ModelUse]:
-        """Reduce an experiment's prediction events to counts."""
+    def predictions(self, experiment: Experiment, find: FindReference, as_of: datetime | None = None) -> list[ModelUse]:
+        """Reduce an experiment's prediction events, those from before a moment if one is given, to counts."""
         fetched = self._files.since(experiment.start_time)
         with database(memory_limit_mb=self._memory_limit_mb, threads=self._threads) as connection:
-            return count_predictions(connection, fetched, experiment, find)
+            return count_predictions(connection, fetched, experiment, find, as_of)
 
     @contextmanager
     def _units_of(self, experiment: Experiment, as_of: datetime | None) -> Iterator["_Pass"]:

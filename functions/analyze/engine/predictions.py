@@ -1,7 +1,7 @@
 """What an experiment's predictions come to: per group and model version, counts, latencies and binned values."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
@@ -76,6 +76,21 @@ class ShadowUse:
 
 
 @dataclass(frozen=True, slots=True)
+class DayOfPredictions:
+    """One model version's predictions for one group on one day.
+
+    Attributes:
+        predictions: How many.
+        fallbacks: How many of them stood in for the group's own model.
+        latency_ms: Median and 95th percentile, where latencies were recorded.
+    """
+
+    predictions: int
+    fallbacks: int
+    latency_ms: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelUse:
     """One model version's predictions for one group.
 
@@ -90,6 +105,7 @@ class ModelUse:
         last: When the last one was made.
         counts: By variable and day (UTC): values per bin. Empty without a reference.
         shadows: What shadow models made beside it.
+        days: By day (UTC), in order.
     """
 
     group: str | None
@@ -102,6 +118,7 @@ class ModelUse:
     last: datetime
     counts: Mapping[Variable, Mapping[date, tuple[int, ...]]]
     shadows: tuple[ShadowUse, ...] = ()
+    days: Mapping[date, DayOfPredictions] = field(default_factory=dict)
 
 
 FindReference: TypeAlias = Callable[[str, str], Reference | None]
@@ -112,13 +129,17 @@ FindReference: TypeAlias = Callable[[str, str], Reference | None]
 class PredictionEngine(Protocol):
     """An engine that sums up predictions, too."""
 
-    def predictions(self, experiment: Experiment, find: FindReference) -> list[ModelUse]:
-        """Reduce an experiment's prediction events to counts."""
+    def predictions(self, experiment: Experiment, find: FindReference, as_of: datetime | None = None) -> list[ModelUse]:
+        """Reduce an experiment's prediction events, those from before a moment if one is given, to counts."""
         ...
 
 
 def count_predictions(
-    connection: duckdb.DuckDBPyConnection, fetched: Fetched, experiment: Experiment, find: FindReference
+    connection: duckdb.DuckDBPyConnection,
+    fetched: Fetched,
+    experiment: Experiment,
+    find: FindReference,
+    as_of: datetime | None = None,
 ) -> list[ModelUse]:
     """Reduce an experiment's predictions, of its present configuration version and within its time, to counts.
 
@@ -127,8 +148,10 @@ def count_predictions(
         fetched: The files of events.
         experiment: Its configuration.
         find: Gives what a model version was published with.
+        as_of: The moment at which they are looked at: later ones do not count.
     """
-    _load(connection, fetched, experiment)
+    ends = [moment for moment in (experiment.end_time, as_of) if moment is not None]
+    _load(connection, fetched, experiment, min(ends, default=None))
     uses = _ask(connection, "model_uses")
     counts = {
         (name, version): _bin_counts(connection, name, version, find(name, version))
@@ -137,13 +160,19 @@ def count_predictions(
     shadows: dict[tuple[Any, ...], list[ShadowUse]] = {}
     for row in _ask(connection, "shadow_uses"):
         shadows.setdefault(row[:3], []).append(_shadow(row[3:]))
-    return [_use(row, counts[row[1], row[2]], tuple(shadows.get(row[:3], ()))) for row in uses]
+    days: dict[tuple[Any, ...], dict[date, DayOfPredictions]] = {}
+    for *use, day, predictions, fallbacks, latency in _ask(connection, "model_days"):
+        quantiles = None if latency is None else (latency[0], latency[1])
+        days.setdefault(tuple(use), {})[day] = DayOfPredictions(predictions, fallbacks, quantiles)
+    return [_use(row, counts[row[1], row[2]], tuple(shadows.get(row[:3], ())), days[row[:3]]) for row in uses]
 
 
 _Counts: TypeAlias = Mapping[str | None, Mapping[Variable, Mapping[date, tuple[int, ...]]]]
 
 
-def _load(connection: duckdb.DuckDBPyConnection, fetched: Fetched, experiment: Experiment) -> None:
+def _load(
+    connection: duckdb.DuckDBPyConnection, fetched: Fetched, experiment: Experiment, end: datetime | None
+) -> None:
     _ask(connection, "create_predictions")
     sources: tuple[tuple[Format, tuple[Path, ...]], ...] = (
         ("delivered", fetched.delivered),
@@ -159,7 +188,7 @@ def _load(connection: duckdb.DuckDBPyConnection, fetched: Fetched, experiment: E
                 experiment=experiment.name,
                 config_version=experiment.config_version,
                 start=microseconds(experiment.start_time),
-                end=microseconds(experiment.end_time),
+                end=microseconds(end),
             )
     _ask(connection, "delete_repeated_predictions")
 
@@ -204,7 +233,9 @@ def _bin_counts(connection: duckdb.DuckDBPyConnection, name: str, version: str, 
     }
 
 
-def _use(row: tuple[Any, ...], counts: _Counts, shadows: tuple[ShadowUse, ...]) -> ModelUse:
+def _use(
+    row: tuple[Any, ...], counts: _Counts, shadows: tuple[ShadowUse, ...], days: Mapping[date, DayOfPredictions]
+) -> ModelUse:
     group, name, version, predictions, fallbacks, latency, first, last = row
     return ModelUse(
         group=group,
@@ -217,6 +248,7 @@ def _use(row: tuple[Any, ...], counts: _Counts, shadows: tuple[ShadowUse, ...]) 
         last=moment_of(last),
         counts=counts.get(group, {}),
         shadows=shadows,
+        days=days,
     )
 
 

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -7,8 +7,8 @@ import pytest
 from bakeoff_core.errors import DependencyUnavailable, ModelNotFound
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.models import InMemoryModelRegistry, ModelVersion
-from engine.predictions import FindReference, ModelUse, Reference, ShadowUse, Variable
-from model_results import model_results, read_reference
+from engine.predictions import DayOfPredictions, FindReference, ModelUse, Reference, ShadowUse, Variable
+from model_results import DayOfUse, model_results, read_reference
 from stats.difference import Undefined
 from tests.support import NOON, experiment
 
@@ -38,7 +38,7 @@ class EngineFake:
     def __init__(self, **counts: Any) -> None:
         self.counts = {AGE: counts.get("age"), MEMBER: counts.get("member")}
 
-    def predictions(self, experiment: Experiment, find: FindReference) -> list[ModelUse]:
+    def predictions(self, experiment: Experiment, find: FindReference, as_of: datetime | None = None) -> list[ModelUse]:
         known = find("m", "v1") is not None
         counts = {variable: days for variable, days in self.counts.items() if days} if known else {}
         shadows = (ShadowUse("n", "v2", 20, 10, 15, 0.1, (1.0, 2.0, 3.0)), ShadowUse("n", None, 0, 1, 0, None, None))
@@ -130,7 +130,9 @@ def test_behind_a_feature_pipeline_features_are_those_that_the_pipeline_takes() 
     found: list[Reference | None] = []
 
     class Engine(EngineFake):
-        def predictions(self, experiment: Experiment, find: FindReference) -> list[ModelUse]:
+        def predictions(
+            self, experiment: Experiment, find: FindReference, as_of: datetime | None = None
+        ) -> list[ModelUse]:
             found.append(find("m", "v1"))
             return []
 
@@ -151,3 +153,38 @@ def test_a_variable_with_one_value_has_no_index() -> None:
 def test_an_experiment_without_models_and_an_engine_without_predictions_have_none() -> None:
     assert model_results(EngineFake(), experiment(), registry()) == ()
     assert model_results(object(), with_models(), registry()) == ()
+
+
+def test_days_tell_latencies_and_how_often_the_groups_own_model_failed() -> None:
+    first, second, third = (date(2026, 3, day) for day in (1, 2, 3))
+
+    def use(group: str | None, version: str, **days: DayOfPredictions) -> ModelUse:
+        by_day = {date(2026, 3, int(day[1:])): each for day, each in days.items()}
+        made, stood_in = (sum(getattr(each, name) for each in days.values()) for name in ("predictions", "fallbacks"))
+        return ModelUse(group, "m", version, made, stood_in, None, NOON, NOON, {}, (), by_day)
+
+    class Engine:
+        def predictions(self, experiment: Experiment, find: FindReference, as_of: datetime | None = None) -> Any:
+            assert as_of == NOON + timedelta(days=3)
+            return [
+                use(None, "v1", d1=DayOfPredictions(5, 0, (1.0, 2.0))),
+                use("a", "v1", d1=DayOfPredictions(50, 0, (1.0, 2.0))),
+                use("b", "v1", d2=DayOfPredictions(4, 4, (1.5, 3.0)), d3=DayOfPredictions(1, 1, None)),
+                use("b", "v2", d1=DayOfPredictions(40, 0, (2.0, 9.0)), d2=DayOfPredictions(6, 0, None)),
+            ]
+
+    groups = [{"name": name, "weight": 1, "model_name": "m", "model_version": "v1"} for name in ("a", "b")]
+    groups[1]["model_version"] = "v2"
+    results = model_results(Engine(), experiment(groups=groups), registry(), NOON + timedelta(days=3))
+    nobody, control, stood_in, own = (result.daily for result in results)
+    assert nobody == (DayOfUse(date=first, predictions=5, p50_ms=1, p95_ms=2),)
+    assert control == (DayOfUse(date=first, predictions=50, p50_ms=1, p95_ms=2),)
+    assert stood_in == (
+        DayOfUse(date=second, predictions=4, fallbacks=4, p50_ms=1.5, p95_ms=3),
+        DayOfUse(date=third, predictions=1, fallbacks=1),
+    )
+    assert own == (
+        DayOfUse(date=first, predictions=40, p50_ms=2, p95_ms=9),
+        DayOfUse(date=second, predictions=6, errors=4),
+        DayOfUse(date=third, predictions=0, errors=1),
+    )

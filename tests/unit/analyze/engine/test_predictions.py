@@ -58,12 +58,18 @@ def prediction(features: Any, *, hour: float = 1, version: str = "v1", group: st
     return line | ({} if group is None else {"group_name": group}) | more
 
 
-def count(folder: Path, lines: list[Any], reference: Reference | None = REFERENCE, **changes: Any) -> list[ModelUse]:
+def count(
+    folder: Path,
+    lines: list[Any],
+    reference: Reference | None = REFERENCE,
+    as_of: datetime | None = None,
+    **changes: Any,
+) -> list[ModelUse]:
     objects = InMemoryObjectStore()
     body = gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode())
     objects.put("events/dt=2026-01-10/hour=00/shard-1-2.ndjson.gz", body, "application/gzip")
     engine = DuckDBEngine(EventFiles(objects, folder), memory_limit_mb=256, threads=1)
-    return engine.predictions(experiment(**changes), lambda _name, _version: reference)
+    return engine.predictions(experiment(**changes), lambda _name, _version: reference, as_of)
 
 
 def test_values_fall_into_the_bins_of_the_training_sample(tmp_path: Path) -> None:
@@ -104,6 +110,23 @@ def test_each_prediction_of_the_experiment_counts_once(tmp_path: Path) -> None:
     (use,) = count(tmp_path, lines, end_time=START + timedelta(hours=48))
     assert use.predictions == 1
     assert use.counts[AGE] == {date(2026, 1, 10): (1, 0, 0)}
+
+
+def test_days_have_counts_and_latencies_until_the_moment(tmp_path: Path) -> None:
+    lines = [
+        *(prediction({}, hour=hour, metadata={"latency_ms": hour}) for hour in (1, 2, 3)),
+        prediction({}, hour=26, metadata={"latency_ms": "slow", "fallback": True}),
+        prediction({}, hour=30, metadata={"latency_ms": 5}),
+        prediction({}, hour=31),
+    ]
+    (use,) = count(tmp_path, lines, as_of=START + timedelta(hours=31))
+    assert list(use.days) == [date(2026, 1, 10), date(2026, 1, 11)]
+    first, second = use.days.values()
+    assert (first.predictions, first.fallbacks, first.latency_ms) == (3, 0, pytest.approx((2.0, 2.9)))
+    assert (second.predictions, second.fallbacks, second.latency_ms) == (2, 1, (5.0, 5.0))
+    assert use.predictions == 5
+    (earlier,) = count(tmp_path, lines, end_time=START + timedelta(hours=2.5), as_of=START + timedelta(hours=31))
+    assert earlier.predictions == 2
 
 
 def test_shadows_are_compared_with_the_answers_that_they_stood_beside(tmp_path: Path) -> None:
