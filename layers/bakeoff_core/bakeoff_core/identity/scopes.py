@@ -61,10 +61,6 @@ SCOPES_OF_ROUTES: Mapping[str, frozenset[Scope]] = {
                 f"POST {_ONE}/reports",
                 f"GET {_ONE}/reports",
                 f"GET {_ONE}/reports/{{report_id}}/{{file}}",
-                "GET /ab_test/dashboard",
-                "GET /dashboard",
-                "GET /dashboard/{file}",
-                "GET /dashboard/experiments/{name}",
             ),
         ),
         (
