@@ -1,4 +1,4 @@
-"""A plan for experiments, and their history, as text for a terminal."""
+"""A plan for experiments, their history and their alerts, as text for a terminal."""
 
 import json
 from collections import Counter
@@ -24,10 +24,24 @@ def plan_summary(planned: Sequence[Mapping[str, Any]]) -> str:
 
 
 def history_lines(history: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Write who changed what, and when, oldest first."""
+    """Write who changed what, and when, oldest first, and for which numbers where nobody asked for it."""
     for entry in history:
         yield f"{entry['at']}  {entry['actor']}  {entry['action']}  (version {entry['version']})"
         yield from (f"    {change}" for change in _changes(entry["changes"]))
+        for name, value in (entry.get("evidence") or {}).items():
+            yield f"    {name}: {value if isinstance(value, str) else _short(value)}"
+
+
+def alert_lines(experiment: str, alerts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Write alerts, newest first: since when, what is wrong, and who took note of it."""
+    if not alerts:
+        yield f"{experiment}: no alerts"
+    for alert in alerts:
+        over = f" to {alert['recovered_at']}" if alert["recovered_at"] else ""
+        noted = f", acknowledged by {alert['acknowledged_by']}" if alert["acknowledged_by"] else ""
+        yield f"{alert['kind']}  {alert['status']}  {alert['opened_at']}{over}{noted}"
+        yield f"    {alert['message']}"
+        yield f"    {alert['alert_id']}"
 
 
 def _changes(changes: Iterable[Mapping[str, Any]]) -> Iterator[str]:

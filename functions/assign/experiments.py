@@ -1,95 +1,68 @@
 """Lambda entry point: the management of experiments (/ab_test/experiments), with its documentation at /docs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from fastapi import Depends, FastAPI, Path, Query, Request
+from fastapi import FastAPI, Query
 from pydantic import TypeAdapter
 
-from bakeoff_core.clock import utc_now
-from bakeoff_core.errors import InvalidInput
+from alert_routes import add_alert_routes
+from bakeoff_core.clock import Clock, utc_now
 from bakeoff_core.experiments.alert_rules import AlertRules
+from bakeoff_core.experiments.ending import Endings
 from bakeoff_core.experiments.history import history_of
 from bakeoff_core.experiments.lifecycle import Action
 from bakeoff_core.experiments.management import ExperimentManager
 from bakeoff_core.experiments.model import Experiment, ExperimentDefinition
 from bakeoff_core.experiments.planning import Planned, Planner, read_documents
-from bakeoff_core.experiments.schedule import Schedule
-from bakeoff_core.http import parse_json
-from bakeoff_core.http.callers import actor_of
-from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.experiments.reach import Reach
+from bakeoff_core.experiments.schedule import Schedule
+from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.settings import Settings
+from bakeoff_core.stores.alerts import AlertStore, DynamoAlertStore
 from bakeoff_core.stores.aws import client, table
 from bakeoff_core.stores.experiments import DynamoExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
+from bakeoff_core.stores.overviews import DynamoOverviewStore, OverviewStore
 from bakeoff_core.stores.target_users import TargetUserLists
 from bakeoff_core.telemetry import logger
-from bakeoff_core.validation import NAME_PATTERN
 from documentation import add_documentation
+from ending_routes import add_ending_routes
 from experiment_answers import HistoryLine, Plan, PlannedExperiment
-
-Name = Annotated[str, Path(pattern=NAME_PATTERN)]
-
-
-async def _json(request: Request) -> Any:
-    return parse_json(await request.body())
-
-
-async def _document(request: Request) -> dict[str, Any]:
-    document = await _json(request)
-    if not isinstance(document, dict):
-        raise InvalidInput.of("body", "must be a JSON object")
-    return document
-
-
-# The body is validated by the manager, whose errors name the field; the schema is for the documentation.
-Document = Annotated[dict[str, Any], Depends(_document)]
-Json = Annotated[Any, Depends(_json)]
-_DOCUMENTED_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": ExperimentDefinition.model_json_schema()}},
-    }
-}
-
+from request_parts import Actor, Document, Json, Name, documented_body
 
 _EXPERIMENTS = {"type": "array", "items": {"type": "object"}}
-_DOCUMENTED_FILE = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "oneOf": [
-                        {"type": "object", "required": ["experiments"], "properties": {"experiments": _EXPERIMENTS}},
-                        _EXPERIMENTS,
-                    ]
-                }
-            }
-        },
+_DOCUMENTED_EXPERIMENT = documented_body(ExperimentDefinition.model_json_schema())
+_DOCUMENTED_FILE = documented_body(
+    {
+        "oneOf": [
+            {"type": "object", "required": ["experiments"], "properties": {"experiments": _EXPERIMENTS}},
+            _EXPERIMENTS,
+        ]
     }
-}
+)
+_DOCUMENTED_SCHEDULE = documented_body(TypeAdapter(Schedule | None).json_schema())
+_DOCUMENTED_ALERT_RULES = documented_body(AlertRules.model_json_schema())
 
 
-_DOCUMENTED_SCHEDULE = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": TypeAdapter(Schedule | None).json_schema()}},
-    }
-}
-_DOCUMENTED_ALERT_RULES = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": AlertRules.model_json_schema()}}}
-}
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the routes call.
 
+    Attributes:
+        manager: Does what may be done to experiments.
+        endings: Ends them.
+        alerts: Where their alerts are kept.
+        clock: The time.
+    """
 
-def _actor(request: Request) -> str:
-    return actor_of(request.scope.get("aws.event", {}))
-
-
-Actor = Annotated[str, Depends(_actor)]
+    manager: ExperimentManager
+    endings: Endings
+    alerts: AlertStore
+    clock: Clock
 
 
 def _planned(planned: list[Planned], *, dry_run: bool) -> Plan:
@@ -98,19 +71,19 @@ def _planned(planned: list[Planned], *, dry_run: bool) -> Plan:
     return Plan(applied=not dry_run and not refused, experiments=experiments)
 
 
-def build_app(manager: ExperimentManager) -> FastAPI:
+def build_app(services: Services) -> FastAPI:
     """Make the routes.
 
     Args:
-        manager: Does what they ask for.
+        services: What they call.
     """
-    app = create_app("Bakeoff experiments")
+    app, manager = create_app("Bakeoff experiments"), services.manager
 
     @app.get("/ab_test/experiments")
     async def list_experiments() -> list[Experiment]:
         return manager.list()
 
-    @app.post("/ab_test/experiments", status_code=201, openapi_extra=_DOCUMENTED_BODY)
+    @app.post("/ab_test/experiments", status_code=201, openapi_extra=_DOCUMENTED_EXPERIMENT)
     async def create_experiment(document: Document, actor: Actor) -> Experiment:
         return manager.create(document, actor)
 
@@ -129,7 +102,7 @@ def build_app(manager: ExperimentManager) -> FastAPI:
     async def read_experiment(name: Name) -> Experiment:
         return manager.get(name)
 
-    @app.put("/ab_test/experiments/{name}", openapi_extra=_DOCUMENTED_BODY)
+    @app.put("/ab_test/experiments/{name}", openapi_extra=_DOCUMENTED_EXPERIMENT)
     async def change_experiment(
         name: Name, document: Document, actor: Actor, *, new_version: Annotated[bool, Query()] = False
     ) -> Experiment:
@@ -144,8 +117,10 @@ def build_app(manager: ExperimentManager) -> FastAPI:
         return [HistoryLine.model_validate(line) for line in history_of(manager.history(name))]
 
     _add_parts(app, manager)
-    for action in ("start", "pause", "resume", "stop", "complete"):
+    for action in ("start", "pause", "resume"):
         _add_action(app, manager, action)
+    add_ending_routes(app, services.endings)
+    add_alert_routes(app, manager, services.alerts, services.clock)
     add_documentation(app)
 
     return app
@@ -167,10 +142,24 @@ def _add_action(app: FastAPI, manager: ExperimentManager, action: Action) -> Non
         return manager.move(name, action, actor)
 
 
+def winner_in(overviews: OverviewStore) -> Callable[[Experiment], str | None]:
+    """Make what names the treatment that the latest look at an experiment says to implement, if it does."""
+
+    def winner_of(experiment: Experiment) -> str | None:
+        overview = overviews.read([experiment.name]).get(experiment.name)
+        if overview is None or overview.config_version != experiment.config_version:
+            return None
+        return overview.decision.group if overview.decision.verdict == "implement" else None
+
+    return winner_of
+
+
 def _build_app(settings: Settings) -> FastAPI:
+    store = DynamoExperimentStore(table(settings.experiments_table))
+    models = DynamoModelRegistry(table(settings.models_table))
     manager = ExperimentManager(
-        DynamoExperimentStore(table(settings.experiments_table)),
-        DynamoModelRegistry(table(settings.models_table)),
+        store,
+        models,
         utc_now,
         settings.custom_algorithms,
         lists=TargetUserLists(S3ObjectStore(client("s3"), settings.model_bucket)),
@@ -180,7 +169,8 @@ def _build_app(settings: Settings) -> FastAPI:
             settings.notification_secrets,
         ),
     )
-    return build_app(manager)
+    endings = Endings(store, models, utc_now, winner_in(DynamoOverviewStore(table(settings.overviews_table))))
+    return build_app(Services(manager, endings, DynamoAlertStore(table(settings.alerts_table)), utc_now))
 
 
 _settings = Settings.from_environment()

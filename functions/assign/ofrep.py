@@ -78,9 +78,10 @@ def check_key(key: str) -> None:
 def evaluation(assignment: Assignment) -> dict[str, Any]:
     """Write an assignment as the evaluation of a flag.
 
-    A unit without a group gets no value, which means the application's own default.
+    Once an experiment is over, and a group was chosen to serve everybody, everybody gets its value. Else a unit without
+    a group gets none, which means the application's own default.
     """
-    experiment, group = assignment.experiment, assignment.group
+    experiment, group = assignment.experiment, assignment.serving
     metadata: dict[str, Any] = {"config_version": experiment.config_version, "reason": assignment.reason}
     if assignment.propensity is not None:
         metadata["propensity"] = assignment.propensity
@@ -129,6 +130,8 @@ def is_known(tag: str, if_none_match: str | None) -> bool:
 
 
 def _reason(assignment: Assignment) -> str:
+    if not assignment.assigned and assignment.serving is not None:
+        return "STATIC"
     if assignment.reason in _DISABLED:
         return "DISABLED"
     if not assignment.assigned:

@@ -39,7 +39,9 @@ def predict_for(
     shadows: Shadows,
     describe: Callable[[Made], Mapping[str, JsonValue]],
 ) -> ExperimentAnswer[Made]:
-    """Predict with the model of the unit's group; a unit in no group gets the control's.
+    """Predict with the model of the unit's group.
+
+    A unit in no group gets the control's; or, once the experiment is over, that of the group that was chosen to serve.
 
     Args:
         assignment: The unit's assignment.
@@ -53,7 +55,7 @@ def predict_for(
         InvalidInput: The features do not fit the model's schema.
     """
     experiment = assignment.experiment
-    group = assignment.group or experiment.control
+    group = assignment.serving or experiment.control
     shadow = None if assignment.group is None else shadows.start(group, lambda *model: describe(call(*model)))
     try:
         made, fallback = _with(experiment, group, call), False

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -14,7 +15,7 @@ from bakeoff.api import Api
 from bakeoff.commands.failures import failures_in_words
 from bakeoff.errors import UsageError
 from bakeoff.experiment_files import apply_experiments, plan_experiments, read_experiments, with_target_users
-from bakeoff.plan_text import history_lines, plan_lines, plan_summary
+from bakeoff.plan_text import alert_lines, history_lines, plan_lines, plan_summary
 from bakeoff_core.experiments.model import TargetUserList
 from bakeoff_core.stores.target_users import TargetUserLists
 
@@ -110,22 +111,80 @@ def resume(name: Name) -> None:
     _move(name, "resume")
 
 
+Serve = Annotated[
+    str | None,
+    typer.Option("--serve", help="The group that serves everybody from then on. [default: as alert_rules say]"),
+]
+
+
 @app.command()
-def complete(name: Name) -> None:
+def complete(name: Name, *, serve: Serve = None) -> None:
     """End an experiment that has run its course."""
-    _move(name, "complete")
+    _move(name, "complete", serve)
 
 
 @app.command()
-def stop(name: Name) -> None:
+def stop(name: Name, *, serve: Serve = None) -> None:
     """Stop an experiment for good."""
-    _move(name, "stop")
+    _move(name, "stop", serve)
 
 
-def _move(name: str, action: str) -> None:
+@app.command()
+def promote(
+    name: Name,
+    group: Annotated[str, typer.Argument(help="The group that serves everybody from then on.")],
+    *,
+    alias: Annotated[
+        str | None,
+        typer.Option("--alias", help="An alias of its model, such as champion, that is to point at its version."),
+    ] = None,
+) -> None:
+    """Let one group serve everybody; an experiment that still runs is completed."""
+    body = {"group": group} if alias is None else {"group": group, "alias": alias}
     with failures_in_words(), Api.from_environment() as api:
-        experiment = api.post(f"/ab_test/experiments/{name}/{action}")
-    typer.echo(f"{name}: {experiment['status']}")
+        promoted = api.post(f"/ab_test/experiments/{name}/promote", body)
+    typer.echo(_ended(promoted["experiment"]))
+    move = promoted["alias_move"]
+    if move is not None:
+        model = next(each["model_name"] for each in promoted["experiment"]["groups"] if each["name"] == group)
+        typer.echo(f"{model}:{move['alias']}: {move['source'] or 'nothing'} -> {move['target']}")
+
+
+@app.command()
+def alerts(
+    name: Name,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Those that are over as well.")] = False,
+    ids: Annotated[bool, typer.Option("--ids", help="Print their ids alone.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print what is wrong with an experiment, newest first."""
+    with failures_in_words(), Api.from_environment() as api:
+        found = api.get(f"/ab_test/experiments/{name}/alerts{'?status=all' if everything else ''}")
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for line in [alert["alert_id"] for alert in found] if ids else alert_lines(name, found):
+        typer.echo(line)
+
+
+@app.command()
+def acknowledge(name: Name, alert_id: Annotated[str, typer.Argument(metavar="ID", help="The alert.")]) -> None:
+    """Say that you take note of an alert."""
+    with failures_in_words(), Api.from_environment() as api:
+        alert = api.post(f"/ab_test/experiments/{name}/alerts/{quote(alert_id, safe='')}/acknowledge")
+    typer.echo(f"{alert['kind']} of {name}: acknowledged by {alert['acknowledged_by']} at {alert['acknowledged_at']}")
+
+
+def _move(name: str, action: str, serve: str | None = None) -> None:
+    body = None if serve is None else {"serve": serve}
+    with failures_in_words(), Api.from_environment() as api:
+        typer.echo(_ended(api.post(f"/ab_test/experiments/{name}/{action}", body)))
+
+
+def _ended(experiment: dict[str, Any]) -> str:
+    serving = experiment["serving_group"]
+    return f"{experiment['name']}: {experiment['status']}" + (f", {serving} serves everybody" if serving else "")
 
 
 def _table(experiments: list[dict[str, Any]]) -> Table:

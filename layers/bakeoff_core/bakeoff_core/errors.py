@@ -92,6 +92,13 @@ class ModelInUse(Conflict):
     """An experiment or an alias uses the model version."""
 
 
+class ModelNotReady(Conflict):
+    """An alias is to point at a version that does not serve."""
+
+    def __init__(self, model_key: str, status: str) -> None:
+        super().__init__(f"group: its model {model_key} is {status}: load it first, or promote without an alias")
+
+
 class AliasMoved(Conflict):
     """An alias does not point where the caller took it to point."""
 

@@ -30,6 +30,7 @@ class Settings(BaseModel):
     tallied_events_table: str = ""
     models_table: str = ""
     overviews_table: str = ""
+    alerts_table: str = ""
     api_keys_table: str = ""
     key_cache_seconds: float = Field(default=10, ge=0)
     key_requests_per_second: float = Field(default=1_000, gt=0)

@@ -133,3 +133,23 @@ def test_bad_input_is_named(post: Any, body: dict[str, Any], status: int, detail
     answered, problem = post(body)
     assert (answered, problem["status"]) == (status, status)
     assert problem["detail"].startswith(detail)
+
+
+def test_an_experiment_that_is_over_serves_the_chosen_group_and_exposes_nobody(stream: InMemoryEventSink) -> None:
+    store = InMemoryExperimentStore()
+    over = experiment(
+        status="stopped",
+        serving_group="b",
+        groups=[
+            {"name": "a", "weight": 1, "model_name": "m", "model_version": "v1"},
+            {"name": "b", "weight": 1, "model_name": "m", "model_version": "v2", "parameters": {"k": 5}},
+        ],
+    )
+    store.put(over, Audit("t", "create", NOON))
+    recorder = EventRecorder(stream, InMemoryEventSink(), SettableClock(), counting_ids())
+    api = build_api(Services(Assigner(store, SettableClock()), recorder, lambda: ["checkout_button"]))
+    body = json.dumps({"user_id": "user-1", "experiment_name": "checkout_button"})
+    answer = json.loads(api.resolve(http_event("POST", "/ab_test/assign", body), CONTEXT)["body"])
+    assert (answer["assigned"], answer["reason"], answer["group_name"]) == (False, "not_running", None)
+    assert (answer["model_name"], answer["model_version"], answer["parameters"]) == ("m", "v2", {"k": 5})
+    assert stream.events == []

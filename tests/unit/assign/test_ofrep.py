@@ -226,3 +226,14 @@ def test_the_tag_covers_the_configuration(flags: Flags) -> None:
     tag = flags.answer(FLAGS, USER)["headers"]["ETag"]
     flags.store.put(flags.store.get("a").model_copy(update={"status": "stopped"}), Audit("t", "stop", NOON))
     assert flags.answer(FLAGS, USER, **{"If-None-Match": tag})["statusCode"] == 200
+
+
+@pytest.mark.parametrize("flag_value", ["parameters", "parameters.colour", "group_name"])
+def test_a_flag_of_an_experiment_that_is_over_is_worth_what_the_chosen_group_has(flags: Flags, flag_value: str) -> None:
+    flags.add(status="completed", serving_group="treatment", flag_value=flag_value)
+    status, answer = flags.post(f"{FLAGS}/checkout_button", USER)
+    value = {"parameters": {"colour": "green"}, "parameters.colour": "green", "group_name": "treatment"}[flag_value]
+    assert (status, answer["value"], answer["variant"], answer["reason"]) == (200, value, "treatment", "STATIC")
+    assert answer["metadata"] == {"config_version": 1, "reason": "not_running"}
+    assert flags.stream.events == []
+    assert flags.post(FLAGS, USER)[1]["flags"] == [answer]

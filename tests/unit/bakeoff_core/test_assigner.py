@@ -201,3 +201,21 @@ def test_the_assigner_reads_the_configuration_and_the_clock() -> None:
     assert assigner.assign("checkout_button", "user-1", {}).reason == "ended"
     with pytest.raises(ExperimentNotFound):
         assigner.assign("nothing", "user-1", {})
+
+
+@pytest.mark.parametrize("status", ["stopped", "completed"])
+def test_once_it_is_over_everybody_meets_the_group_that_was_chosen(status: str) -> None:
+    over = experiment(status=status, serving_group="treatment", targeting={"country": "DE"}, sample_rate=0)
+    assignment = decide(over, "user-1", {"country": "AT"}, NOON)
+    answer = assignment.to_json()
+    assert (answer["assigned"], answer["reason"], answer["group_name"]) == (False, "not_running", None)
+    assert (answer["parameters"], answer["assignment_id"], answer["propensity"]) == ({"colour": "green"}, None, None)
+    assert assignment.serving == over.group("treatment")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"status": "stopped"}, {"status": "paused", "serving_group": "treatment"}, {"sample_rate": 0}]
+)
+def test_nobody_serves_those_outside_unless_a_group_was_chosen_and_it_is_over(changes: dict[str, Any]) -> None:
+    assignment = decide(experiment(**changes), "user-1", {}, NOON)
+    assert (assignment.serving, assignment.to_json()["parameters"]) == (None, {})

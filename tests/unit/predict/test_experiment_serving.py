@@ -71,3 +71,21 @@ def test_groups_without_a_model_point_to_assign(house: Any, features: dict[str, 
     assignment = assigned(house, {"name": "control", "weight": 1}, {"name": "cheap", "weight": 1})
     with pytest.raises(NoModelInExperiment, match="POST /ab_test/assign"):
         house.predict_for(assignment, features)
+
+
+@pytest.mark.parametrize(("serving_group", "version"), [("treatment", "v2"), ("control", "v1"), (None, "v1")])
+def test_once_it_is_over_the_chosen_groups_model_serves_everybody(
+    house: Any, features: dict[str, Any], serving_group: str | None, version: str
+) -> None:
+    assignment = assigned(house, CONTROL, TREATMENT, status="stopped", serving_group=serving_group)
+    assert assignment.group is None
+    chosen = house.predict_for(assignment, features)
+    assert (chosen.answer.model.model_key, chosen.fallback) == (f"recommendation:{version}", False)
+
+
+def test_the_control_stands_in_for_the_chosen_groups_model(house: Any, features: dict[str, Any]) -> None:
+    house.registry.set_status("recommendation", "v2", "offline")
+    chosen = house.predict_for(
+        assigned(house, CONTROL, TREATMENT, status="completed", serving_group="treatment"), features
+    )
+    assert (chosen.answer.model.model_key, chosen.fallback) == ("recommendation:v1", True)

@@ -48,6 +48,11 @@ class Assignment(NamedTuple):
         return self.group is not None
 
     @property
+    def serving(self) -> Group | None:
+        """The group whose parameters and model the unit meets: its own, or the one that was chosen for everybody."""
+        return self.group or self.experiment.group_in_service
+
+    @property
     def propensity(self) -> float | None:
         """The probability with which a unit of the experiment gets this group, in (0, 1]; none if it was forced."""
         return None if self.group is None or self.weights is None else self.weights[self.group.name]
@@ -62,16 +67,16 @@ class Assignment(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """Answer as `POST /ab_test/assign` does."""
-        group = self.group
+        group, serving = self.group, self.serving
         return {
             "experiment_name": self.experiment.name,
             "assigned": self.assigned,
             "reason": self.reason,
             "group_name": group.name if group else None,
             "assignment_id": self.assignment_id,
-            "model_name": group.model_name if group else None,
-            "model_version": group.model_version if group else None,
-            "parameters": group.parameters if group else {},
+            "model_name": serving.model_name if serving else None,
+            "model_version": serving.model_version if serving else None,
+            "parameters": serving.parameters if serving else {},
             "propensity": self.propensity,
             "config_version": self.experiment.config_version,
         }

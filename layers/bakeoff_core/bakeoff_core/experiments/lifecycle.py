@@ -1,5 +1,6 @@
 """The life of an experiment: draft, running, paused, stopped or completed."""
 
+from datetime import datetime
 from typing import Literal
 
 from bakeoff_core.errors import IllegalTransition
@@ -34,3 +35,22 @@ def next_status(experiment: Experiment, action: Action) -> Status:
             f"{' or '.join(sorted(allowed))}"
         )
     return target
+
+
+def ended(
+    experiment: Experiment, action: Literal["stop", "complete"], now: datetime, serving_group: str | None
+) -> Experiment:
+    """End an experiment.
+
+    Args:
+        experiment: It, live.
+        action: Whether it is stopped, or completed.
+        now: When.
+        serving_group: The group that serves everybody from then on; None for the control.
+
+    Raises:
+        IllegalTransition: The action does not start from its present status.
+    """
+    status = next_status(experiment, action)
+    update = {"status": status, "updated_at": now, "ended_at": now, "serving_group": serving_group}
+    return experiment.model_copy(update=update)

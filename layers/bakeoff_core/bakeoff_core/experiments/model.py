@@ -378,6 +378,13 @@ class Experiment(ExperimentDefinition):
         return next((group for group in self.groups if group.control), self.groups[0])
 
     @cached_property
+    def group_in_service(self) -> Group | None:
+        """The group that was chosen to serve everybody, now that the experiment is over."""
+        if self.serving_group is None or self.status not in {"stopped", "completed"}:
+            return None
+        return self._groups.get(self.serving_group)
+
+    @cached_property
     def treatments(self) -> tuple[Group, ...]:
         """Every group but the control, in the order of the configuration."""
         return tuple(group for group in self.groups if group is not self.control)

@@ -27,10 +27,13 @@ ALLOWED = {
         "sqs:SendMessage",
     },
     "ExperimentsFunction": {
+        "dynamodb:BatchGetItem",
+        "dynamodb:ConditionCheckItem",
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
         "dynamodb:Scan",
+        "dynamodb:UpdateItem",
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
@@ -49,7 +52,11 @@ ALLOWED = {
     "IngestFunction": {"kinesis:PutRecords"},
     "DispatchFunction": {"dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem", "sqs:SendMessage"},
     "AnalyzeFunction": {
+        "dynamodb:BatchGetItem",
+        "dynamodb:ConditionCheckItem",
         "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
         "dynamodb:Query",
         "dynamodb:Scan",
         "dynamodb:UpdateItem",
@@ -105,7 +112,7 @@ def test_every_function_has_code_and_a_handler_there(declared: Declarations) -> 
 
 def test_every_route_has_one_function(declared: Declarations) -> None:
     routes = [(route.method, route.path) for route in declared.routes]
-    assert len(routes) == len(set(routes)) == 48
+    assert len(routes) == len(set(routes)) == 52
     assert {route.function for route in declared.routes} <= declared.functions.keys()
 
 
@@ -154,7 +161,7 @@ def test_a_function_may_do_what_it_needs_and_no_more(declared: Declarations, fun
         assert statement["Resource"] != "*"
 
 
-def test_only_management_writes_experiments(declared: Declarations) -> None:
+def test_only_management_and_the_monitor_write_experiments(declared: Declarations) -> None:
     writers = {
         function
         for function in ALLOWED
@@ -164,7 +171,7 @@ def test_only_management_writes_experiments(declared: Declarations) -> None:
         )
         and statement["Resource"] == {"Fn::GetAtt": ["ExperimentsTable", "Arn"]}
     }
-    assert writers == {"ExperimentsFunction"}
+    assert writers == {"ExperimentsFunction", "AnalyzeFunction"}
 
 
 def test_delivery_reaches_its_own_stream_and_queues_alone(declared: Declarations) -> None:
