@@ -243,3 +243,18 @@ def test_the_documented_metrics_are_metrics() -> None:
     block = text[text.index('"metrics": [') :].split("\n```", 1)[0]
     metrics = experiment(**json.loads(f"{{{block}}}")).metrics
     assert [metric.kind for metric in metrics] == ["conversion", "mean", "count", "ratio", "quantile", "retention"]
+
+
+@pytest.mark.parametrize(("kind", "said"), [("executive", "Executive report"), ("dashboard", "Dashboard, computed")])
+@pytest.mark.parametrize("output", ["markdown", "html"])
+def test_each_report_is_printed(own: str, output: str, kind: str, said: str) -> None:
+    result = run(own, *OWN, "--metric", "bought:conversion", "--format", output, "--report", kind)
+    assert result.exit_code == 0, result.output
+    assert said in result.stdout
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_report_is_for_people_alone(own: str, output: str) -> None:
+    result = run(own, *OWN, "--metric", "bought:conversion", "--format", output, "--report", "executive")
+    assert result.exit_code == 2
+    assert "a report is markdown or html" in result.stderr

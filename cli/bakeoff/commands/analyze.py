@@ -13,6 +13,7 @@ from bakeoff.results_table import results_table
 from bakeoff_core.clock import utc_now
 
 Format = Literal["table", "json", "markdown", "html"]
+Report = Literal["technical", "executive", "dashboard"]
 
 
 def analyze(  # noqa: PLR0913 - every option of the command
@@ -39,8 +40,13 @@ def analyze(  # noqa: PLR0913 - every option of the command
         bool, typer.Option("--always-valid", help="Decide by results that hold however often one looks.")
     ] = False,
     output: Annotated[Format, typer.Option("--format", help="What to print.")] = "table",
+    kind: Annotated[
+        Report | None, typer.Option("--report", help="Which report, as markdown or html; the technical one without.")
+    ] = None,
 ) -> None:
     """Analyse an experiment from a file: no AWS, nothing leaves the machine."""
+    if kind is not None and output not in ("markdown", "html"):
+        raise typer.BadParameter("a report is markdown or html: name one of them by --format", param_hint="--report")
     with failures_in_words():
         make_importable()
         from bakeoff.own_data import Request, analyse_file  # noqa: PLC0415 - importable from here on
@@ -75,8 +81,8 @@ def analyze(  # noqa: PLR0913 - every option of the command
         case "json":
             typer.echo(json.dumps(analysed.to_json(), indent=2))
         case "markdown":
-            typer.echo(to_markdown(analysed.results))
+            typer.echo(to_markdown(analysed.results, kind or "technical"))
         case "html":
-            typer.echo(to_html(analysed.results))
+            typer.echo(to_html(analysed.results, kind or "technical"))
         case "table":
             Console().print(results_table(analysed.results.to_json()))
