@@ -42,11 +42,11 @@ def test_each_route_opens_to_the_keys_that_the_specification_names(rows: list[Ro
         assert set(row.statuses.values()) <= {200, 403}
 
 
-def test_the_table_of_scopes_names_the_templates_routes(routes: tuple[Route, ...]) -> None:
+def test_the_table_of_scopes_names_the_templates_routes_and_no_others(routes: tuple[Route, ...]) -> None:
     declared = {f"{route.method} {route.path}": route.authorizer for route in routes}
     assert {route for route, authorizer in declared.items() if authorizer is None} == OPEN_ROUTES
     assert {authorizer for authorizer in declared.values() if authorizer} == {"AuthorizeFunction"}
-    assert SCOPES_OF_ROUTES.keys() >= declared.keys() - OPEN_ROUTES
+    assert SCOPES_OF_ROUTES.keys() == declared.keys() - OPEN_ROUTES
 
 
 def test_with_iam_no_key_opens_what_changes_something(routes: tuple[Route, ...], rows: list[Row]) -> None:

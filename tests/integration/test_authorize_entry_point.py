@@ -104,6 +104,13 @@ def test_with_an_issuer_keys_open_nothing(ring: KeyRing, monkeypatch: pytest.Mon
     assert ask(ring.create("shop", frozenset({"admin"}), created_by="ana")) == {"isAuthorized": False}
 
 
+def test_by_iam_no_key_opens_what_changes_something(ring: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+    deploy(monkeypatch, admin_authentication="iam")
+    key = ring.create("shop", frozenset({"admin"}), created_by="ana")
+    assert ask(key, "POST /models/load") == {"isAuthorized": False}
+    assert ask(key, "GET /models")["isAuthorized"]
+
+
 def test_an_issuer_without_an_audience_does_not_start(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="BAKEOFF_JWT_AUDIENCE"):
         deploy(monkeypatch, jwt_issuer="https://login.example.com")
