@@ -16,6 +16,7 @@ from bakeoff_core.clock import Clock, utc_now
 from bakeoff_core.errors import DependencyUnavailable, InvalidInput
 from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.settings import Settings
+from bakeoff_core.stores.alerts import DynamoAlertStore
 from bakeoff_core.stores.arms import DynamoArmStore
 from bakeoff_core.stores.aws import client, table
 from bakeoff_core.stores.experiments import DynamoExperimentStore, ExperimentStore
@@ -24,7 +25,6 @@ from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.overviews import DynamoOverviewStore
 from bakeoff_core.telemetry import logger
 from bakeoff_core.validation import NAME_PATTERN
-from dashboard.alerts import NoAlerts
 from dashboard.listing import Listing
 from dashboard.routes import add_dashboard
 from engine.choice import engine_opener
@@ -137,7 +137,14 @@ def _build_app(settings: Settings) -> FastAPI:
         engine_opener(settings, S3ObjectStore(s3, settings.event_bucket), client, utc_now),
         utc_now,
         Looker(models, Background(experiments, DynamoArmStore(table(settings.arms_table)))),
-        Listing(experiments, overviews, NoAlerts(), models, utc_now),
+        Listing(
+            experiments,
+            overviews,
+            DynamoAlertStore(table(settings.alerts_table)),
+            models,
+            utc_now,
+            changed_by_keys=settings.admin_authentication == "keys",
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from analyze import AnalysisFailed, Handle, Worker, build_handler
 from background import Background
 from bakeoff_core.events.model import Event
 from bakeoff_core.http.fastapi_app import lambda_handler
+from bakeoff_core.stores.alerts import InMemoryAlertStore
 from bakeoff_core.stores.arms import InMemoryArmStore
 from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry, ModelVersion
@@ -21,7 +22,6 @@ from bakeoff_core.stores.objects import InMemoryObjectStore
 from bakeoff_core.stores.overviews import InMemoryOverviewStore
 from bakeoff_core.stores.runs import InMemoryRunStore, Run, RunDone
 from bakeoff_core.stores.tasks import Task
-from dashboard.alerts import NoAlerts
 from dashboard.listing import Listing
 from engine.duckdb_engine import duckdb_over
 from looking import Looker
@@ -106,7 +106,7 @@ def analyze(world: World) -> Analyze:
 
 @pytest.fixture
 def call(world: World) -> Call:
-    listing = Listing(world.experiments, world.overviews, NoAlerts(), world.models, world.clock)
+    listing = Listing(world.experiments, world.overviews, InMemoryAlertStore(), world.models, world.clock)
     looker = Looker(world.models, Background(world.experiments, InMemoryArmStore()))
     app = build_app(world.experiments, world.reports, world.open_engine, world.clock, looker, listing)
     handler = lambda_handler(app)

@@ -18,11 +18,12 @@ from bakeoff_core.stores.models import ModelReference, Standing
 from bakeoff_core.stores.overviews import OverviewStore
 from dashboard.caller import Caller
 
-MOST_EXPERIMENTS = 500
+MOST_EXPERIMENTS = 1_000
 """How many experiments one answer holds."""
 
-_MOST_BYTES = 3 * 1024**2  # Lambda carries back 6 MB, the escapes of JSON within JSON included
+_MOST_BYTES = 7 * 1024**2 // 2  # Lambda carries back 6 MB, the escapes of JSON within JSON included
 _LONGEST_DESCRIPTION = 300
+_OVER = frozenset[Status]({"stopped", "completed"})
 
 Health: TypeAlias = Literal["ok", "warning", "problem", "unknown"]
 ModelState: TypeAlias = Literal["loading", "ready", "unhealthy", "offline", "missing"]
@@ -105,7 +106,8 @@ class ExperimentLine(_Part):
     Attributes:
         description: Its beginning, where it is long.
         metric: The primary metric.
-        serving_group: The group that serves everybody, once the experiment is over.
+        serving_group: The group that serves everybody, now that the experiment is over; until then, the one that
+            would if it ended now and nobody said otherwise.
         overview: The latest look at its present configuration.
         age_seconds: Since that look.
         alerts: Those that are open, newest first.
@@ -128,7 +130,7 @@ class ExperimentLine(_Part):
     metric: str | None
     metric_kind: MetricKind | None
     groups: tuple[GroupLine, ...]
-    serving_group: str | None
+    serving_group: str
     overview: Overview | None
     age_seconds: float | None
     alerts: tuple[AlertLine, ...]
@@ -182,6 +184,7 @@ class Listing:
         alerts: The open alerts.
         models: How model versions are.
         clock: The time.
+        changed_by_keys: Whether a key can change experiments, which may also be left to IAM alone.
     """
 
     experiments: ExperimentStore
@@ -189,6 +192,7 @@ class Listing:
     alerts: OpenAlerts
     models: Standings
     clock: Clock
+    changed_by_keys: bool = True
 
     def all(self, caller: Caller, *, after: str = "", limit: int = MOST_EXPERIMENTS) -> Dashboard:
         """Read all experiments that are not archived, by name.
@@ -198,6 +202,7 @@ class Listing:
             after: The name after which to begin.
             limit: How many at most; fewer where they are large.
         """
+        caller = self._limited(caller)
         found = self.experiments.list()
         following = [each for each in found if each.name > after]
         lines: list[ExperimentLine] = []
@@ -218,6 +223,7 @@ class Listing:
 
     def one(self, caller: Caller, name: str) -> Dashboard:
         """Read one experiment, archived or not. Raises ExperimentNotFound."""
+        caller = self._limited(caller)
         return Dashboard(
             generated_at=self.clock(),
             caller=caller,
@@ -225,6 +231,9 @@ class Listing:
             experiments=tuple(self._lines([self.experiments.get(name)], caller)),
             next_after=None,
         )
+
+    def _limited(self, caller: Caller) -> Caller:
+        return caller if self.changed_by_keys else caller.model_copy(update={"may_change": False})
 
     def _lines(self, experiments: Sequence[Experiment], caller: Caller) -> Iterable[ExperimentLine]:
         names = [each.name for each in experiments]
@@ -251,7 +260,7 @@ class Listing:
                 metric=experiment.primary_metric.name if experiment.primary_metric else None,
                 metric_kind=experiment.primary_metric.kind if experiment.primary_metric else None,
                 groups=tuple(_group(experiment, group) for group in experiment.groups),
-                serving_group=None,
+                serving_group=_serving_group(experiment, overview),
                 overview=overview,
                 age_seconds=_age(self.clock, overview),
                 alerts=tuple(map(_alert, alerts.get(experiment.name, ()))),
@@ -332,5 +341,18 @@ def _health(experiment: Experiment, overview: Overview | None, findings: Iterabl
     return "unknown" if overview is None or experiment.status == "draft" else "ok"
 
 
+def _serving_group(experiment: Experiment, overview: Overview | None) -> str:
+    if experiment.group_in_service is not None:
+        return experiment.group_in_service.name
+    decision = None if overview is None else overview.decision
+    won = decision is not None and decision.verdict == "implement" and decision.group in experiment.shares
+    if experiment.status not in _OVER and experiment.alert_rules.traffic_after_stop == "winner" and decision and won:
+        return decision.group or experiment.control.name
+    return experiment.control.name
+
+
 def _actions(experiment: Experiment) -> tuple[str, ...]:
-    return () if experiment.archived_at is not None else actions_from(experiment.status)
+    if experiment.archived_at is not None:
+        return ()
+    actions = actions_from(experiment.status)
+    return actions if experiment.status == "draft" else (*actions, "promote")

@@ -12,8 +12,8 @@ const error = document.getElementById("confirmation-error");
 const go = document.getElementById("confirmation-go");
 
 const control = (line) => line.groups.find((group) => group.control).name;
-const onceOver = (line) =>
-  `From then on everybody gets ${line.serving_group ?? control(line)}, and its figures stay as they are. This cannot be undone.`;
+const isOver = (line) => ["stopped", "completed"].includes(line.status);
+const ONCE_OVER = "From then on everybody gets the group that you choose, and its figures stay as they are. This cannot be undone.";
 
 const KNOWN = {
   start: {
@@ -41,28 +41,34 @@ const KNOWN = {
     label: "Stop",
     dangerous: true,
     what: (line) => [
-      `${line.name} ends before its plan is fulfilled. ${onceOver(line)}`,
-      "Its results are judged as of an experiment that was ended early.",
+      `${line.name} ends before its plan is fulfilled. ${ONCE_OVER}`,
+      "Its results are judged as those of an experiment that was ended early.",
     ],
-    done: (line) => `${line.name} is stopped.`,
+    fields: (line) => [groupField(line, line.serving_group)],
+    body: (_line, given) => ({ serve: given.get("group") }),
+    done: (line, body) => `${line.name} is stopped; everybody gets ${body.serve}.`,
   },
   complete: {
     label: "Complete",
     dangerous: true,
-    what: (line) => [`${line.name} ends as planned. ${onceOver(line)}`],
-    done: (line) => `${line.name} is completed.`,
+    what: (line) => [`${line.name} ends as planned. ${ONCE_OVER}`],
+    fields: (line) => [groupField(line, line.serving_group)],
+    body: (_line, given) => ({ serve: given.get("group") }),
+    done: (line, body) => `${line.name} is completed; everybody gets ${body.serve}.`,
   },
   promote: {
     label: "Promote",
     dangerous: true,
     what: (line) => [
-      ["running", "paused"].includes(line.status)
-        ? `${line.name} is completed, and the group that you choose serves everybody from then on.`
-        : `The group that you choose serves everybody from then on, instead of ${line.serving_group ?? control(line)}.`,
+      isOver(line)
+        ? `From then on everybody gets the group that you choose, instead of ${line.serving_group}.`
+        : `${line.name} is completed. ${ONCE_OVER}`,
+      ...(withModels(line) ? ["An alias, such as champion, can be pointed at the version of the group's model as well: whoever asks for that alias gets it."] : []),
     ],
     fields: promoteFields,
     body: promoteBody,
-    done: (line, body) => `${body.group} of ${line.name} serves everybody.`,
+    done: (line, body) =>
+      `Everybody gets ${body.group} of ${line.name}${body.alias ? `, and ${body.alias} points at its model` : ""}.`,
   },
   acknowledge: {
     label: "Acknowledge",
@@ -133,23 +139,24 @@ function showRefusal(message) {
   error.hidden = message === null;
 }
 
+const withModels = (line) => line.groups.some((group) => group.model_name !== null);
+
+function groupField(line, chosen) {
+  const options = line.groups.map((group) => {
+    const name = group.control && group.name !== "control" ? `${group.name} (control)` : group.name;
+    return el("option", { value: group.name, selected: group.name === chosen }, name);
+  });
+  return el("label", {}, "Group that everybody gets ", el("select", { name: "group" }, options));
+}
+
 function promoteFields(line) {
-  const chosen = line.overview?.decision.verdict === "implement" ? line.overview.decision.group : null;
-  const options = line.groups.map((group) =>
-    el("option", { value: group.name, selected: group.name === chosen }, group.control && group.name !== "control" ? `${group.name} (control)` : group.name),
-  );
-  const withModels = line.groups.some((group) => group.model_name !== null);
-  return [
-    el("label", {}, "Group ", el("select", { name: "group" }, options)),
-    withModels
-      ? el(
-          "label",
-          {},
-          "Alias that is to point at the group's model version, if any ",
-          el("input", { name: "alias", autocomplete: "off", pattern: "[A-Za-z0-9._\\-]{1,128}", placeholder: "champion" }),
-        )
-      : null,
-  ].filter(Boolean);
+  const decision = line.overview?.decision;
+  const chosen = decision?.verdict === "implement" ? decision.group : line.serving_group;
+  if (!withModels(line)) {
+    return [groupField(line, chosen)];
+  }
+  const alias = el("input", { name: "alias", autocomplete: "off", pattern: "[A-Za-z0-9._\\-]{1,128}" });
+  return [groupField(line, chosen), el("label", {}, "Alias to move, if any ", alias)];
 }
 
 function promoteBody(_line, given) {

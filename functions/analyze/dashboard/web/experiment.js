@@ -59,7 +59,7 @@ function head() {
       line.overview
         ? ["Figures of ", time(line.overview.computed_at, format.moment(line.overview.computed_at)), ` (${format.age(line.age_seconds)}).`]
         : "It was not looked at yet."),
-    line.serving_group && el("p", {}, `Everybody gets ${line.serving_group}.`),
+    ["stopped", "completed"].includes(line.status) && el("p", {}, `It is over: everybody gets ${line.serving_group}.`),
     ...line.findings.map((finding) => el("p", { class: `finding ${finding.severity}` }, finding.text)),
     line.actions.length
       ? el("div", { class: "buttons", role: "group", "aria-label": "Actions" },

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,6 @@ import pytest
 
 from bakeoff_core.errors import ExperimentNotFound
 from bakeoff_core.experiments.alerts import Alert, Signal, Watch
-from bakeoff_core.experiments.lifecycle import actions_from
 from bakeoff_core.experiments.overview import DecisionOverview, GroupOverview, ModelOverview, Overview
 from bakeoff_core.stores.alerts import InMemoryAlertStore
 from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
@@ -126,11 +126,43 @@ def test_a_look_at_an_earlier_configuration_is_not_shown(world: World) -> None:
     assert world.line().overview is None
 
 
-@pytest.mark.parametrize("status", ["draft", "running", "paused", "stopped", "completed"])
-def test_offers_what_the_status_and_the_key_allow(world: World, status: Any) -> None:
+@pytest.mark.parametrize(
+    ("status", "offered"),
+    [
+        ("draft", ("start",)),
+        ("running", ("pause", "stop", "complete", "promote")),
+        ("paused", ("resume", "stop", "complete", "promote")),
+        ("stopped", ("promote",)),
+        ("completed", ("promote",)),
+    ],
+)
+def test_offers_what_the_status_and_the_key_allow(world: World, status: str, offered: tuple[str, ...]) -> None:
     world.add(status=status)
-    assert set(actions_from(status)) <= set(world.line().actions)
+    assert world.line().actions == offered
     assert world.line(READER).actions == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "serving"),
+    [
+        ({}, "implement", "control"),
+        ({"alert_rules": {"traffic_after_stop": "winner"}}, "implement", "treatment"),
+        ({"alert_rules": {"traffic_after_stop": "winner"}}, "continue_testing", "control"),
+        ({"status": "completed", "alert_rules": {"traffic_after_stop": "winner"}}, "implement", "control"),
+        ({"status": "completed", "serving_group": "treatment"}, "reject", "treatment"),
+    ],
+)
+def test_says_who_serves_everybody(world: World, changes: dict[str, Any], verdict: str, serving: str) -> None:
+    world.add(**changes)
+    world.look(decision=DecisionOverview(verdict=verdict, rule="r", group="treatment", headline="so"))
+    assert world.line().serving_group == serving
+
+
+def test_offers_nothing_where_changes_are_left_to_iam(world: World) -> None:
+    world.add()
+    listing = replace(world.listing, changed_by_keys=False)
+    assert [line.actions for line in listing.all(ADMIN).experiments] == [()]
+    assert listing.one(ADMIN, "checkout_button").caller.may_change is False
 
 
 def test_archived_experiments_are_left_out_but_can_be_named(world: World) -> None:
