@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from os import environ
+from pathlib import Path
 from typing import Any, Self
 
 import httpx
@@ -69,6 +70,12 @@ class Api:
         """Read something. Raises ApiError or NoApiError."""
         return self._request("GET", path)
 
+    def download(self, path: str, file: Path) -> None:
+        """Read something into a file, whose folder is made where it is missing. Raises ApiError or NoApiError."""
+        answer = self._answer("GET", path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(answer.content)
+
     def post(self, path: str, body: object = None) -> Any:
         """Make something happen. Raises ApiError or NoApiError."""
         return self._request("POST", path, body)
@@ -78,13 +85,17 @@ class Api:
         return self._request("PUT", path, body)
 
     def _request(self, method: str, path: str, body: object = None) -> Any:
+        answer = self._answer(method, path, body)
+        return answer.json() if answer.content else None
+
+    def _answer(self, method: str, path: str, body: object = None) -> httpx.Response:
         try:
             answer = self._client.request(method, path, json=body)
         except httpx.TransportError as error:
             raise NoApiError(f"{self.url}: does not answer ({error})") from error
         if answer.is_error:
             raise ApiError(answer.status_code, describe(answer))
-        return answer.json() if answer.content else None
+        return answer
 
 
 def describe(answer: httpx.Response) -> str:

@@ -2,7 +2,7 @@
 
 import typer
 
-from bakeoff.commands import analyze, demo, events, experiments, keys, models, power, report, serve, users
+from bakeoff.commands import analyze, demo, events, experiments, keys, models, power, report, serve, users, watch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,6 +17,7 @@ app.add_typer(keys.app, name="key")
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("report")(report.report)
+app.command("watch")(watch.watch)
 app.command("analyze")(analyze.analyze)
 app.command("power")(power.power)
 
