@@ -109,9 +109,9 @@ def with_table(page: str, made: str) -> str:
 
 
 def _credentials(store: InMemoryApiKeyStore) -> Iterator[tuple[str, str | None]]:
-    def key(*scopes: Scope, **changes: datetime) -> PresentedKey:
-        made, presented = new_key("matrix", frozenset(scopes), created_by="matrix", now=NOON)
-        store.add(replace(made, **changes))
+    def key(*scopes: Scope, revoked_at: datetime | None = None, expires_at: datetime | None = None) -> PresentedKey:
+        made, presented = new_key("matrix", frozenset(scopes), created_by="matrix", now=NOON, expires_at=expires_at)
+        store.add(replace(made, revoked_at=revoked_at))
         return presented
 
     admin = key("admin")

@@ -18,6 +18,7 @@ from bakeoff.standin.standin import Standin
 from bakeoff_core.clock import utc_now
 from bakeoff_core.identity.key_ring import KeyRing
 from bakeoff_core.identity.keys import PresentedKey, Rate
+from bakeoff_core.identity.scopes import Scope
 
 ROUTES = {
     "client": ("POST", "/ab_test/assign", {"user_id": "user-1", "experiment_name": "recommendation_model_v2"}),
@@ -136,7 +137,7 @@ def test_commands_without_a_table_say_what_to_do() -> None:
 
 
 def test_a_key_beyond_its_limit_is_told_when_to_come_back(ring: KeyRing, anonymous: httpx.Client) -> None:
-    scopes = frozenset({"client", "read"})
+    scopes: frozenset[Scope] = frozenset({"client", "read"})
     for scope in ("client", "read"):  # a hot entry point, and one on FastAPI
         # Each of the authorizer's two containers has its burst before they hear of each other.
         key = ring.create("slow", scopes, created_by="test", rate=Rate(0.01, 1))
