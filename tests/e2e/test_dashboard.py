@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import httpx
 import pytest
 
 from bakeoff.standin.standin import Standin
 from bakeoff_core.events.model import Event
+from bakeoff_core.experiments.alerts import Alert, Signal
+from bakeoff_core.stores.alerts import DynamoAlertStore
+from tests.support import NOON
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -20,7 +24,10 @@ if TYPE_CHECKING:
 
 EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'>&lt;b&gt;"
 SHOP, DRAFT, SPARE = "dash_shop", "dash_draft", "dash_spare"
-GROUPS = [{"name": "old", "weight": 0.5, "description": EVIL}, {"name": "new", "weight": 0.5}]
+GROUPS = [
+    {"name": "old", "weight": 0.5, "parameters": {"shop": "old"}, "description": EVIL},
+    {"name": "new", "weight": 0.5, "parameters": {"shop": "new"}},
+]
 USERS = 800
 DAYS = 3
 MINUS = "\N{MINUS SIGN}"
@@ -237,6 +244,36 @@ def test_a_refusal_is_shown_in_the_api_s_own_words(shop: dict[str, Any], open_pa
     assert http.post(f"/ab_test/experiments/{SPARE}/resume").status_code == 200
 
 
+def test_an_alert_is_shown_and_acknowledged(
+    shop: dict[str, Any], open_page: Open, http: httpx.Client, standin: Standin
+) -> None:
+    assert shop["alerts"] == []
+    alert = Alert(
+        alert_id="a1",
+        experiment=SPARE,
+        kind="NO_EVENTS",
+        message=EVIL,
+        config_version=1,
+        opened_at=NOON,
+        last_seen_at=NOON,
+    )
+    tables = boto3.resource("dynamodb", endpoint_url=standin.endpoint_url)
+    store = DynamoAlertStore(tables.Table(standin.resources["AlertsTable"]))
+    watch = store.watch(SPARE)
+    store.record(watch.model_copy(update={"signals": (Signal(kind=alert.kind, alert_id="a1"),)}), [alert])
+    page = settled(open_page("/dashboard").page)
+    assert "1 open NO_EVENTS" in text(page, f"tr[data-key={SPARE}]")
+    page.get_by_role("link", name=SPARE).click()
+    settled(page)
+    assert f"NO_EVENTS {EVIL}" in text(page, "#alerts")
+    page.get_by_role("button", name="Acknowledge NO_EVENTS").click()
+    page.get_by_role("dialog").get_by_role("button", name="Acknowledge").click()
+    page.wait_for_selector("#alerts:has-text('acknowledged by')")
+    (kept,) = line_of(http, SPARE)["alerts"]
+    assert kept["acknowledged_by"] == standin.keys["admin"].split("_")[1]
+    assert page.get_by_role("button", name="Acknowledge NO_EVENTS").count() == 0
+
+
 def test_a_report_is_made_and_linked(shop: dict[str, Any], open_page: Open, http: httpx.Client) -> None:
     page = settled(open_page(f"/dashboard/experiments/{SHOP}").page)
     page.get_by_role("button", name="Make a report now").click()
@@ -318,7 +355,8 @@ def test_filters_and_sorting_stay_with_the_address(shop: dict[str, Any], open_pa
     assert page.locator("th[aria-sort=descending]").inner_text().startswith("Users")
     page.get_by_role("button", name="Experiment").click()
     page.get_by_label("Needs attention").check()
-    assert [rows.nth(0).get_attribute("data-key"), rows.count()] == [SHOP, 1]
+    assert rows.nth(0).get_attribute("data-key") == SHOP
+    assert page.locator(f"tr[data-key={DRAFT}]").count() == 0
 
 
 def test_refreshing_takes_nothing_out_of_anybody_s_hands(
@@ -391,3 +429,33 @@ def test_programs_get_json_where_people_get_a_page(standin: Standin) -> None:
         page = client.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
         assert page.headers["Content-Type"] == "text/html; charset=utf-8"
         assert client.get("/dashboard").status_code in {401, 403}
+
+
+def test_ending_says_who_serves_from_then_on(shop: dict[str, Any], open_page: Open, http: httpx.Client) -> None:
+    assert shop["serving_group"] == "old"
+    page = settled(open_page(f"/dashboard/experiments/{SPARE}").page)
+    page.get_by_role("button", name="Stop").click()
+    dialog = page.get_by_role("dialog")
+    assert "This cannot be undone." in dialog.inner_text()
+    assert dialog.get_by_label("Group that everybody gets").input_value() == "old"
+    dialog.get_by_label("Group that everybody gets").select_option("new")
+    dialog.get_by_role("button", name="Stop").click()
+    page.wait_for_selector("#head:has-text('everybody gets new')")
+    line = line_of(http, SPARE)
+    assert (line["status"], line["serving_group"], line["actions"]) == ("stopped", "new", ["promote"])
+
+
+def test_the_winner_is_promoted(shop: dict[str, Any], open_page: Open, http: httpx.Client) -> None:
+    assert shop["overview"]["decision"]["group"] == "new"
+    page = settled(open_page(f"/dashboard/experiments/{SHOP}").page)
+    page.get_by_role("button", name="Promote").click()
+    dialog = page.get_by_role("dialog")
+    # The group that the decision names is suggested.
+    assert dialog.get_by_label("Group that everybody gets").input_value() == "new"
+    dialog.get_by_role("button", name="Promote").click()
+    page.wait_for_selector("#head .badge.completed")
+    assert text(page, "#done") == f"Everybody gets new of {SHOP}."
+    line = line_of(http, SHOP)
+    assert (line["status"], line["serving_group"]) == ("completed", "new")
+    assigned = http.post("/ab_test/assign", json={"user_id": "anybody", "experiment_name": SHOP}).json()
+    assert (assigned["assigned"], assigned["parameters"]) == (False, {"shop": "new"})
