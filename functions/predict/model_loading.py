@@ -162,9 +162,9 @@ class ModelLoader:
             raise UnusableModel(str(error)) from error
         except PredictionCancelled as error:
             raise UnusableModel(f"its probe row takes longer than {self._probe_seconds:g} s") from error
-        dimensions = {"model_name": version.name, "version": version.version}
-        seconds("model_load_time_seconds", self._perf_counter() - started, **dimensions)
-        size("model_memory_usage_bytes", needed, **dimensions)
+        elapsed = self._perf_counter() - started
+        seconds("model_load_time_seconds", elapsed, model_name=version.name, version=version.version)
+        size("model_memory_usage_bytes", needed, model_name=version.name, version=version.version)
         return LoadedModel(model, raw, f"{version.model_key} {version.sha256} {pipeline.sha256 if pipeline else ''}")
 
     def _built(self, version: ModelVersion, watch: Callable[[Model], None]) -> Model:
