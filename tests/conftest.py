@@ -21,12 +21,18 @@ os.environ.update(
 PROJECT_ROOT = Path(__file__).parent.parent
 
 
+def shared_data_folder() -> Path | None:
+    """The folder of real data sets, wherever it is on this machine; None where there is none."""
+    folder = Path(os.environ.get("BAKEOFF_SHARED_DATA", PROJECT_ROOT.parent / "shared" / "data"))
+    return folder if folder.is_dir() else None
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real data sets, wherever it is on this machine; tests that need it are skipped without it."""
-    folder = Path(os.environ.get("BAKEOFF_SHARED_DATA", PROJECT_ROOT.parent / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"no real data sets at {folder}: set BAKEOFF_SHARED_DATA to their folder")
+    """The folder of real data sets; tests that need it are skipped without it."""
+    folder = shared_data_folder()
+    if folder is None:
+        pytest.skip("no real data sets: set BAKEOFF_SHARED_DATA to their folder")
     return folder
 
 

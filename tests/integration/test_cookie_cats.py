@@ -84,6 +84,7 @@ def test_users_and_sample_ratio(document: dict[str, Any]) -> None:
     assert document["crossovers"] == 0
     quality = dict(document["data_quality"])
     assert quality.pop("unreadable_objects") == []
+    assert quality.pop("late_events") == 90_189  # every assignment was written down a week later
     assert set(quality.values()) == {0}
 
 
