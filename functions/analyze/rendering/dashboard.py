@@ -17,7 +17,7 @@ from rendering.metrics import value_charts
 from rendering.models import models_table
 from rendering.quality import counts_table, sample_ratio, shares_table
 from rendering.segments import segment_charts
-from rendering.summary import deciding_intervals, headline, summary
+from rendering.summary import course_intervals, headline, summary
 from results import (
     AlertResult,
     DayPoint,
@@ -147,7 +147,7 @@ def dashboard_report(results: Results) -> Report:
                 "Results",
                 of(
                     *(() if primary is None else value_charts(results, primary)),
-                    *effect_charts(results, deciding_intervals(results)),
+                    *effect_charts(results, course_intervals(results)),
                 ),
             ),
             Section("Traffic", of(*users_charts(results), *metric_charts(results), plan_chart(results))),

@@ -14,7 +14,7 @@ from rendering.charts.intervals import values_chart
 from rendering.formatting import count, interval, moment, optional, p_value, percent, sentence, signed_percent
 from rendering.metrics import about, groups_table
 from rendering.quality import sample_ratio
-from rendering.summary import basis, deciding_intervals, headline, level, named_control, summary
+from rendering.summary import basis, course_intervals, deciding_intervals, headline, level, named_control, summary
 from rendering.tables import write_difference, write_value
 from results import AlertResult, Basis, Comparison, Interval, PlanProgress, Results, StillNeeded, Verdict
 
@@ -218,7 +218,7 @@ def _primary(results: Results) -> Section:
         metric.name,
         of(
             values_chart(results, metric, level(results), groups) or groups,
-            *effect_charts(results, deciding_intervals(results), _leaders(results)),
+            *effect_charts(results, course_intervals(results), _leaders(results)),
             plan_chart(results),
         ),
     )

@@ -20,6 +20,11 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def plural(amount: float, noun: str) -> str:
+    """Write a count of things: 1 day, 2 days."""
+    return f"{count(amount)} {noun}" if amount == 1 else f"{count(amount)} {noun}s"
+
+
 def percent(share: float, *, signed: bool = False) -> str:
     """Write a share in percent: 18.20%, and 0.038% where two decimals would say little."""
     return f"{_in_hundredths(share, signed=signed)}%"

@@ -22,6 +22,7 @@ _TITLE = 36  # of an axis, likewise
 _ROW = 44
 _ROWS_BESIDE = 96
 _HEIGHT = 320
+_FEW_DAYS = 4  # between whose ticks plotly.js would put others, with the same dates
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +116,11 @@ def line(
 
 
 def rule(x: Sequence[str | float], y: Sequence[float | None], *, colour: str, dash: Dash, name: str) -> JsonObject:
-    """A line that others are compared with."""
+    """A line that others are compared with; at a single place, a dash."""
     return {
         "type": "scatter",
-        "mode": "lines",
+        "mode": "lines" if len(x) > 1 else "markers",
+        "marker": {"symbol": "line-ew-open", "size": 40, "color": colour},
         "name": label(name),
         "x": list(x),
         "y": list(y),
@@ -169,11 +171,12 @@ def bars(
     }
 
 
-def over_days(title: str, *, suffix: str = "", from_zero: bool = False) -> JsonObject:
-    """The layout of a course over days."""
+def over_days(title: str, dates: Sequence[str], *, suffix: str = "", from_zero: bool = False) -> JsonObject:
+    """The layout of a course over days, with a tick for each where they are few."""
+    ticks = {"tickvals": sorted(set(dates))} if len(set(dates)) <= _FEW_DAYS else {}
     return _layout(
         _HEIGHT,
-        {"type": "date", "title": {"text": "Day (UTC)"}, "tickformat": "%-d %b", "hoverformat": "%-d %B %Y"},
+        {"type": "date", "title": {"text": "Day (UTC)"}, "tickformat": "%-d %b", "hoverformat": "%-d %B %Y"} | ticks,
         {"title": {"text": label(title, _TITLE)}, "ticksuffix": suffix}
         | ({"rangemode": "tozero"} if from_zero else {}),
         hovermode="x unified",

@@ -5,7 +5,17 @@ from collections.abc import Callable
 from bakeoff_core.experiments.metrics import Metric
 from decision import interval_on, p_value_on
 from rendering.blocks import Fact
-from rendering.formatting import count, interval, number, optional, p_value, percent, probability, signed_percent
+from rendering.formatting import (
+    count,
+    interval,
+    number,
+    optional,
+    p_value,
+    percent,
+    plural,
+    probability,
+    signed_percent,
+)
 from rendering.tables import write_difference, write_value
 from results import Comparison, Results, StillNeeded
 
@@ -43,6 +53,12 @@ def deciding_intervals(results: Results) -> str:
     return _KINDS[results.decision.basis].format(level=level(results))
 
 
+def course_intervals(results: Results) -> str:
+    """What the intervals of the course over time are called: a fixed horizon has none of its own before its end."""
+    kind = "group_sequential" if results.analysis.inference == "group_sequential" else "always_valid"
+    return _KINDS[kind].format(level=level(results))
+
+
 def basis(results: Results) -> str:
     """What the decision rests on, and when that holds."""
     return _BASES[results.decision.basis]
@@ -73,7 +89,7 @@ def _tested(results: Results) -> str:
     treatments = ", ".join(results.comparisons)
     primary = results.primary_metric
     on = "" if primary is None else f" on {primary.name}"
-    return f"{named_control(results.control)} against {treatments}{on}, with {count(results.n)} users."
+    return f"{named_control(results.control)} against {treatments}{on}, with {plural(results.n, 'user')}."
 
 
 def _how_much(group: str, metric: Metric, comparison: Comparison) -> str:
@@ -111,7 +127,7 @@ def _still_needed(results: Results, needed: StillNeeded) -> str:
     metric = results.primary_metric
     effect = number(needed.effect) if metric is None else write_difference(metric)(needed.effect)
     power = percent(results.analysis.power).replace(".00", "")
-    days = f"about {count(needed.days)} days at the present rate" if needed.days is not None else needed.reason
+    days = f"about {plural(needed.days, 'day')} at the present rate" if needed.days is not None else needed.reason
     return (
         f"to find a difference of {effect} with {power} power takes {count(needed.users)} users in all: "
         f"{count(needed.more_users)} more, {days}."

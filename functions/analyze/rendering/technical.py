@@ -10,7 +10,7 @@ from rendering.metrics import metric_section
 from rendering.models import models_section
 from rendering.quality import quality_section
 from rendering.segments import segments_section
-from rendering.summary import deciding_intervals, headline, summary
+from rendering.summary import course_intervals, headline, summary
 from rendering.tables import omnibus_table, rules_table, sensitivity_tables, tests_table, trends_table
 from results import Results
 
@@ -36,7 +36,7 @@ def technical_report(results: Results) -> Report:
             Section(
                 "Course over time",
                 of(
-                    *effect_charts(results, deciding_intervals(results)),
+                    *effect_charts(results, course_intervals(results)),
                     *users_charts(results),
                     *metric_charts(results),
                 ),

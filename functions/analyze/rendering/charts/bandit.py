@@ -29,7 +29,7 @@ def weights_chart(results: Results) -> Chart | None:
             markers=False,
         )
         traces.append(trace | {"line": {"color": look.colour, "dash": look.dash, "width": 2.5, "shape": "hv"}})
-    layout = over_days("Weight", suffix="%", from_zero=True)
+    layout = over_days("Weight", times, suffix="%", from_zero=True)
     return Chart(
         "Weights of the bandit over time, by group",
         f"Since {moment(last.computed_at)}, epoch {count(last.number)}: "

@@ -8,8 +8,8 @@ from itertools import accumulate
 from bakeoff_core.experiments.metrics import Metric
 from rendering.blocks import Chart, JsonObject, Table
 from rendering.charts.scales import Scale, difference_scale, value_scale
-from rendering.formatting import MISSING, count, day, interval, number, optional, percent
-from rendering.plotly import alone, band, bars, line, over_days, rule, style
+from rendering.formatting import MISSING, count, day, interval, number, optional, percent, plural
+from rendering.plotly import Style, alone, band, bars, line, over_days, rule, style
 from results import EffectPoint, GroupResult, PlanProgress, Results
 
 _ADDS_UP = frozenset({"conversion", "retention", "mean", "count"})
@@ -46,7 +46,7 @@ def users_charts(results: Results) -> tuple[Chart, ...]:
             "New users a day, by group",
             " ".join(f"{each.name}: {count(sum(each.users) / len(days))} a day on average." for each in groups),
             tuple(_bars(days, each, each.users, "new users") for each in groups),
-            over_days("New users", from_zero=True),
+            over_days("New users", _dates(days), from_zero=True),
             _by_day(
                 "New users by day",
                 "New users on each day (UTC), by their first exposure.",
@@ -67,7 +67,7 @@ def users_charts(results: Results) -> tuple[Chart, ...]:
                 )
                 for each in groups
             ),
-            over_days("Users", from_zero=True),
+            over_days("Users", _dates(days), from_zero=True),
             _by_day(
                 "All users by the end of each day",
                 "Every user counts once, on the day (UTC) of its first exposure.",
@@ -89,9 +89,9 @@ def metric_charts(results: Results) -> tuple[Chart, ...]:
     return (
         Chart(
             f"{metric.name}: {what} a day, by group",
-            " ".join(f"{each.name}: {write(sum(each.amounts))} in {count(len(days))} days." for each in groups),
+            " ".join(f"{each.name}: {write(sum(each.amounts))} in {plural(len(days), 'day')}." for each in groups),
             tuple(_bars(days, each, each.amounts, what, write) for each in groups),
-            over_days(metric.name, from_zero=True),
+            over_days(metric.name, _dates(days), from_zero=True),
             _by_day(
                 f"{metric.name}: {what} by day",
                 "On each day (UTC), whenever their users came.",
@@ -114,7 +114,7 @@ def metric_charts(results: Results) -> tuple[Chart, ...]:
                 )
                 for each in groups
             ),
-            over_days(scale.title(metric.name), suffix=scale.suffix),
+            over_days(scale.title(metric.name), _dates(days), suffix=scale.suffix),
             _by_day(
                 f"{metric.name} by the end of each day",
                 "All so far over all users so far.",
@@ -148,32 +148,17 @@ def _effect_chart(results: Results, metric: Metric, group: str, timeline: Sequen
     value = value_scale(metric)
     at_looks = results.analysis.inference == "group_sequential"
     dates = [point.at.isoformat() if at_looks else point.date.isoformat() for point in timeline]
-    lows, highs = ([_bound(point, side, scale) for point in timeline] for side in (0, 1))
-    boundaries = [None if point.boundary is None else scale.of(point.boundary) for point in timeline]
-    name = "boundary of a decision"
+    decidable = any(point.boundary is not None for point in timeline)
     return Chart(
-        f"{metric.name}: effect of {group} day by day, with {kind} and the boundary of a decision",
+        f"{metric.name}: effect of {group} day by day, with {kind}"
+        + (" and the boundary of a decision" if decidable else ""),
         _effect_finding(timeline, scale),
         (
-            *band(dates, lows, highs, look=look, name="interval"),
-            rule(dates, boundaries, colour="$stop", dash="dash", name=name),
-            rule(
-                dates, [None if each is None else -each for each in boundaries], colour="$stop", dash="dash", name=name
-            )
-            | {"showlegend": False},
-            line(
-                dates,
-                [None if point.difference is None else scale.of(point.difference) for point in timeline],
-                hover=[
-                    f"{optional(point.difference, scale.write)} ({interval(point.interval, scale.write)})"
-                    + ("" if point.boundary is None else f", decides beyond ±{_magnitude(point.boundary, scale)}")
-                    for point in timeline
-                ],
-                look=look,
-                name="effect",
-            ),
+            *_interval_traces(dates, timeline, scale, look),
+            *(_boundary_traces(dates, timeline, scale) if decidable else ()),
+            _effect_trace(dates, timeline, scale, look),
         ),
-        over_days(scale.title("Difference"), suffix=scale.suffix),
+        over_days(scale.title("Difference"), dates, suffix=scale.suffix),
         Table(
             f"{metric.name}: effect of {group} day by day",
             "The effect on everything known by the end of each day (UTC). A difference beyond the boundary, on either "
@@ -195,10 +180,55 @@ def _effect_chart(results: Results, metric: Metric, group: str, timeline: Sequen
     )
 
 
+def _interval_traces(
+    dates: Sequence[str], timeline: Sequence[EffectPoint], scale: Scale, look: Style
+) -> tuple[JsonObject, ...]:
+    if len(timeline) == 1:  # an area of one day has no width: the effect carries its interval itself
+        return ()
+    lows, highs = ([None if p.interval is None else scale.of(p.interval[side]) for p in timeline] for side in (0, 1))
+    return band(dates, lows, highs, look=look, name="interval")
+
+
+def _boundary_traces(dates: Sequence[str], timeline: Sequence[EffectPoint], scale: Scale) -> tuple[JsonObject, ...]:
+    above = [None if point.boundary is None else scale.of(point.boundary) for point in timeline]
+    below = [None if each is None else -each for each in above]
+    upper, lower = (
+        rule(dates, each, colour="$stop", dash="dash", name="boundary of a decision") for each in (above, below)
+    )
+    return upper, lower | {"showlegend": False}
+
+
+def _effect_trace(dates: Sequence[str], timeline: Sequence[EffectPoint], scale: Scale, look: Style) -> JsonObject:
+    trace = line(
+        dates,
+        [None if point.difference is None else scale.of(point.difference) for point in timeline],
+        hover=[
+            f"{optional(point.difference, scale.write)} ({interval(point.interval, scale.write)})"
+            + ("" if point.boundary is None else f", decides beyond ±{_magnitude(point.boundary, scale)}")
+            for point in timeline
+        ],
+        look=look,
+        name="effect",
+    )
+    only = timeline[0]
+    if len(timeline) > 1 or only.difference is None or only.interval is None:
+        return trace
+    low, high = only.interval
+    return trace | {
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [scale.of(high - only.difference)],
+            "arrayminus": [scale.of(only.difference - low)],
+            "color": look.colour,
+        }
+    }
+
+
 def _effect_finding(timeline: Sequence[EffectPoint], scale: Scale) -> str:
     last = [point for point in timeline if point.difference is not None][-1]
     said = (
-        f"By {day(last.date)}, with {count(last.control_n + last.treatment_n)} users, the difference is "
+        f"By {day(last.date)}, with {plural(last.control_n + last.treatment_n, 'user')}, the difference is "
         f"{optional(last.difference, scale.write)} ({interval(last.interval, scale.write)})"
     )
     since = _decided_since(timeline)
@@ -241,7 +271,7 @@ def plan_chart(results: Results) -> Chart | None:
                 _dates(days), [plan.needed] * len(days), colour="$go", dash="dash", name=f"plan: {count(plan.needed)}"
             ),
         ),
-        over_days("Users", from_zero=True),
+        over_days("Users", _dates(days), from_zero=True),
         Table(
             "Users against the plan",
             "All users by the end of each day (UTC), and their share of those that are needed.",
@@ -317,10 +347,6 @@ def _daily(name: str, look: int, group: GroupResult, days: Sequence[date]) -> _D
 
 def _dates(days: Sequence[date]) -> list[str]:
     return [each.isoformat() for each in days]
-
-
-def _bound(point: EffectPoint, side: int, scale: Scale) -> float | None:
-    return None if point.interval is None else scale.of(point.interval[side])
 
 
 def _magnitude(value: float | None, scale: Scale) -> str:

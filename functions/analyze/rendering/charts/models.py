@@ -49,7 +49,7 @@ def latency_chart(models: Sequence[ModelResult]) -> Chart | None:
             if model.latency_ms is not None
         ),
         tuple(traces),
-        over_days("Milliseconds", from_zero=True),
+        over_days("Milliseconds", _dates(days), from_zero=True),
         Table(
             "Latency by day",
             "The median and the 95th percentile of what predictions took, in milliseconds, by day (UTC).",
@@ -88,7 +88,7 @@ def errors_chart(models: Sequence[ModelResult]) -> Chart | None:
                 [None if share is None else 100 * share for share in shares],
                 hover=[f"{model_name(model)}: {optional(share, percent)}" for share in shares],
                 look=style(at),
-                name=model_name(model),
+                name=model.group or "outside",
             )
         )
     return Chart(
@@ -100,7 +100,7 @@ def errors_chart(models: Sequence[ModelResult]) -> Chart | None:
             for model in found
         ),
         tuple(traces),
-        over_days("Share of errors", suffix="%", from_zero=True),
+        over_days("Share of errors", _dates(days), suffix="%", from_zero=True),
         Table(
             "Errors and fallbacks by day",
             "How often a model failed, so that another answered, and how many of its predictions stood in for "
@@ -146,7 +146,7 @@ def drift_chart(model: ModelResult) -> Chart | None:
             rule(_dates(days), [_MODERATE] * len(days), colour="$wait", dash="dot", name="moderate"),
             rule(_dates(days), [_LARGE] * len(days), colour="$stop", dash="dash", name="large"),
         ),
-        over_days("Population stability index", from_zero=True),
+        over_days("Population stability index", _dates(days), from_zero=True),
         Table(
             f"{model_name(model)}: drift by day",
             "The population stability index of the variables that moved most, by day (UTC).",

@@ -12,6 +12,7 @@ from rendering.charts.distribution import distribution_chart
 from rendering.charts.intervals import effects_chart, segments_chart, values_chart
 from rendering.charts.models import drift_chart, errors_chart, latency_chart
 from rendering.plotly import style, text
+from rendering.summary import course_intervals
 from results import DayPoint, EffectPoint, PlanProgress, Results
 from tests.unit.analyze.rendering.samples import DAYS, START, full_results
 
@@ -213,3 +214,31 @@ def test_no_two_of_the_first_groups_look_alike() -> None:
 
 def test_text_in_a_figure_stays_text() -> None:
     assert text("<b>&lt;a</b>\n x") == "&lt;b&gt;&amp;lt;a&lt;/b&gt; x"
+
+
+def test_a_single_day_has_its_interval_and_boundary_too(results: Results) -> None:
+    point = results.timeline["short"][-1]
+    (chart,) = effect_charts(results.model_copy(update={"timeline": {"short": (point,)}}), "intervals")
+    above, below, effect = chart.traces
+    assert (above["mode"], below["mode"]) == ("markers", "markers")
+    assert point.interval is not None
+    assert effect["y"][0] + effect["error_y"]["array"][0] == pytest.approx(100 * point.interval[1])
+    assert effect["y"][0] - effect["error_y"]["arrayminus"][0] == pytest.approx(100 * point.interval[0])
+    assert chart.layout["xaxis"]["tickvals"] == [point.date.isoformat()]
+
+
+def test_a_fixed_horizon_is_shown_by_its_confidence_sequence_without_a_boundary(results: Results) -> None:
+    timeline = tuple(point.model_copy(update={"boundary": None}) for point in results.timeline["short"])
+    plan = results.analysis.model_copy(update={"inference": "fixed_horizon"})
+    fixed = results.model_copy(update={"timeline": {"short": timeline}, "analysis": plan})
+    (chart,) = effect_charts(fixed, course_intervals(fixed))
+    assert chart.title == "purchase_rate: effect of short day by day, with always-valid 95% intervals"
+    assert len(chart.traces) == 3
+
+
+def test_planned_looks_are_drawn_at_their_times(results: Results) -> None:
+    plan = results.analysis.model_copy(update={"inference": "group_sequential", "planned_looks": 8})
+    looked = results.model_copy(update={"analysis": plan})
+    chart = effect_charts(looked, course_intervals(looked))[0]
+    assert chart.traces[-1]["x"][-1] == "2026-01-18T00:00:00+00:00"
+    assert "with repeated 95% intervals" in chart.title
