@@ -15,6 +15,7 @@ from bakeoff_core.batches import named_records
 from bakeoff_core.clock import Clock, utc_now
 from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.settings import Settings
+from bakeoff_core.stores.alerts import DynamoAlertStore
 from bakeoff_core.stores.arms import DynamoArmStore
 from bakeoff_core.stores.aws import aws_failures, client, table
 from bakeoff_core.stores.experiments import DynamoExperimentStore, ExperimentStore
@@ -29,8 +30,9 @@ from bakeoff_core.validation import Name, field_errors
 from engine.choice import engine_opener
 from engine.summary import Engine
 from looking import Looker
+from monitoring import Monitor
 from reporting import Report, Reports
-from rounds import LEASE, Rounds, Unmonitored
+from rounds import LEASE, Rounds
 
 FIRST_PAUSE_SECONDS = 30
 
@@ -236,17 +238,17 @@ def postpone_in(sqs: Any, queue_url: str) -> Postpone:
 def _build_handler(settings: Settings) -> Handle:
     s3, sqs = client("s3"), client("sqs")
     experiments = DynamoExperimentStore(table(settings.experiments_table))
+    models = DynamoModelRegistry(table(settings.models_table))
+    alerts = DynamoAlertStore(table(settings.alerts_table))
+    notices = SqsNotificationQueue(sqs, settings.notification_queue)
     rounds = Rounds(
         experiments,
         DynamoRunStore(table(settings.runs_table)),
-        Looker(
-            DynamoModelRegistry(table(settings.models_table)),
-            Background(experiments, DynamoArmStore(table(settings.arms_table))),
-        ),
-        Unmonitored(),
+        Looker(models, Background(experiments, DynamoArmStore(table(settings.arms_table)))),
+        Monitor(alerts, experiments, models, notices, utc_now, settings.alert_topic),
         Reports(S3ObjectStore(s3, settings.report_bucket)),
         DynamoOverviewStore(table(settings.overviews_table)),
-        SqsNotificationQueue(sqs, settings.notification_queue),
+        notices,
         utc_now,
     )
     events = S3ObjectStore(s3, settings.event_bucket)

@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from pydantic import JsonValue
 
 from bakeoff_core.errors import DependencyUnavailable, ExperimentNotFound, PayloadTooLarge, VersionConflict
 from bakeoff_core.experiments.model import Experiment
@@ -127,7 +128,7 @@ def test_an_experiment_that_is_too_large_for_an_item_is_refused_by_its_size(stor
 
 
 def test_the_numbers_behind_a_change_stay_with_it(store: ExperimentStore) -> None:
-    evidence = {"rule": "winner", "interval": [0.01, 0.02], "users": {"a": 1}}
+    evidence: dict[str, JsonValue] = {"rule": "winner", "interval": [0.01, 0.02], "users": {"a": 1}}
     written = store.put(experiment(), AUDIT)
     store.put(written, Audit("monitor", "stop", NOON, evidence))
     assert [entry.audit.evidence for entry in store.history(written.name)] == [None, evidence]

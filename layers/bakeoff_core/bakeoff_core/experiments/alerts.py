@@ -51,7 +51,7 @@ class Alert(_Part):
     acknowledged_at: AwareDatetime | None = None
     acknowledged_by: str | None = None
 
-    @computed_field  # type: ignore[prop-decorator] - pydantic documents the two decorators together
+    @computed_field  # type: ignore[prop-decorator]  # pydantic has the two together
     @property
     def status(self) -> AlertStatus:
         """Whether the episode goes on."""

@@ -20,7 +20,7 @@ _WHAT = "the alert table"
 _WATCH = "watch"
 _ALERT = "alert#"
 _MOST_AT_ONCE = 99  # alerts beside the watch: DynamoDB takes a hundred writes at once
-_OF_LOOKS = frozenset(Alert.model_fields) - {"acknowledged_at", "acknowledged_by"}
+_NOTED = {"acknowledged_at", "acknowledged_by"}  # written by those who take note, and by no look
 
 
 class WatchChanged(Exception):
@@ -85,7 +85,7 @@ class InMemoryAlertStore:
             for alert in alerts:
                 key = alert.experiment, alert.alert_id
                 noted = self._alerts.get(key)
-                update = {name: getattr(noted, name, None) for name in ("acknowledged_at", "acknowledged_by")}
+                update = {name: getattr(noted, name, None) for name in _NOTED}
                 self._alerts[key] = alert.model_copy(update=update)
             successor = watch.model_copy(update={"version": watch.version + 1})
             self._watches[watch.experiment] = successor
@@ -216,7 +216,7 @@ def _update(alert: Alert) -> dict[str, dict[str, Any]]:
         "Update": {
             "Key": _key(alert.experiment, _ALERT + alert.alert_id),
             "UpdateExpression": "SET document = :document",
-            "ExpressionAttributeValues": {":document": alert.model_dump_json(include=_OF_LOOKS)},
+            "ExpressionAttributeValues": {":document": alert.model_dump_json(exclude={*_NOTED, "status"})},
         }
     }
 
@@ -226,7 +226,7 @@ def _watch_of(item: dict[str, Any]) -> Watch:
 
 
 def _alert_of(item: dict[str, Any]) -> Alert:
-    noted = {name: item.get(name) for name in ("acknowledged_at", "acknowledged_by")}
+    noted = {name: item.get(name) for name in _NOTED}
     return Alert.model_validate({**json.loads(item["document"]), **noted})
 
 
