@@ -334,7 +334,7 @@ def test_nothing_is_left_running(project: Path, tmp_path: Path) -> None:
         from bakeoff.standin.standin import Standin
         if __name__ == "__main__":
             with Standin(Path({str(project / "template.yaml")!r}), logs=Path({str(tmp_path)!r})) as standin:
-                pid = httpx.get(standin.url + "/things/x").json()["pid"]
+                pid = httpx.get(standin.url + "/things/x", timeout=60).json()["pid"]
                 print(pid, standin._cloud._process.pid, flush=True)
                 if sys.argv[1] == "die":
                     os._exit(9)
