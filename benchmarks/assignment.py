@@ -75,7 +75,7 @@ def entry_point() -> Callable[[int], Any]:
     experiments = CachedExperiments(store, 3_600, utc_now, lambda _name: None)
     recorder = EventRecorder(Forgetful(), Forgetful(), utc_now)
     api = build_api(Services(Assigner(experiments, utc_now), recorder, lambda: ["checkout"]))
-    return _answering(api.resolve)
+    return _answering(lambda event, _context: api.resolve(event))
 
 
 def constant() -> Callable[[int], Any]:

@@ -63,7 +63,7 @@ def entry_point(artefact: bytes, weights: Sequence[float]) -> Callable[[dict[str
     @logger.inject_lambda_context
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         deadline.start(context)
-        return api.resolve(event, context)
+        return api.resolve(event)
 
     return lambda event: handler(event, context)
 

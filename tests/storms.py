@@ -30,11 +30,10 @@ from deliver import deliver
 from delivery import Deliverer
 from failed_batches import FailedBatches
 from ingest import build_api
-from tests.support import NOON, LambdaContextFake, SettableClock, http_event
+from tests.support import NOON, SettableClock, http_event
 
 SHARDS = 3
 GROUPS = ("control", "treatment")
-CONTEXT: Any = LambdaContextFake()
 
 _EVENTS_A_REQUEST = 500
 _RECORDS_A_BATCH = 2_000
@@ -232,7 +231,7 @@ class Storm:
                 batches.insert(self.random.randint(0, len(batches)), (ordered, batch))
 
     def _request(self, api: HttpApi, chunk: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        answer = api.resolve(http_event("POST", "/ab_test/events", json.dumps(chunk)), CONTEXT)
+        answer = api.resolve(http_event("POST", "/ab_test/events", json.dumps(chunk)))
         if answer["statusCode"] == 503:
             return chunk
         assert answer["statusCode"] == 202, answer

@@ -1,11 +1,10 @@
 """Lambda entry point: the group a user is in, by POST /ab_test/assign or as a feature flag by OFREP."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 
@@ -14,7 +13,7 @@ from bakeoff_core.assignment.assigner import Assigner, Assignment
 from bakeoff_core.assignment.deployment import deployed_allocator
 from bakeoff_core.clock import utc_now
 from bakeoff_core.events.recorder import EventRecorder
-from bakeoff_core.http import HttpApi, http_api, json_response, parse
+from bakeoff_core.http import HttpApi, Response, http_api, json_response, parse
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.aws import impatient_client, impatient_table
 from bakeoff_core.stores.experiments import CachedExperiments, DynamoExperimentStore
@@ -90,7 +89,7 @@ def _add_flag_routes(api: HttpApi, services: Services) -> None:
         return ofrep.evaluation(services.expose(key, unit, context))
 
     @api.post("/ofrep/v1/evaluate/flags")
-    def evaluate_flags() -> Response[str]:
+    def evaluate_flags() -> Response:
         unit, context = ofrep.read_context(api.body)
         flags = [_flag(services.assigner, name, unit, context) for name in services.names()]
         return _unless_known(api, json_response(HTTPStatus.OK, {"flags": flags}))
@@ -104,12 +103,11 @@ def _flag(assigner: Assigner, name: str, unit: str, context: Mapping[str, Any]) 
         return ofrep.failure(name, error)
 
 
-def _unless_known(api: HttpApi, answer: Response[str]) -> Response[str]:
+def _unless_known(api: HttpApi, answer: Response) -> Response:
     tag = ofrep.entity_tag(str(answer.body).encode())
     if ofrep.is_known(tag, api.header("if-none-match")):
         return Response(HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
-    answer.headers["ETag"] = tag
-    return answer
+    return replace(answer, headers={**answer.headers, "ETag": tag})
 
 
 def _build_api(settings: Settings) -> HttpApi:
@@ -134,6 +132,6 @@ _api = _build_api(Settings.from_environment())
 
 
 @logger.inject_lambda_context
-def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Answer a request from API Gateway or a function URL."""
-    return _api.resolve(event, context)
+    return _api.resolve(event)

@@ -102,4 +102,4 @@ _api = _build_api(Settings.from_environment(), _deadline)
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a request from API Gateway or a function URL."""
     _deadline.set(context)
-    return _api.resolve(event, context)
+    return _api.resolve(event)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy.typing as npt
-from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, NonNegativeInt, StringConstraints
 
 from bakeoff_core import __version__
 from bakeoff_core.errors import InvalidInput
-from bakeoff_core.http import bytes_response, json_response, parse, problem_for
+from bakeoff_core.http import Response, bytes_response, json_response, parse, problem_for
 from model_runtime.model import TensorDescription
 from model_serving import Description
 from tensor_encoding import datatype_of, from_bytes, from_json, to_bytes, to_json
@@ -126,7 +125,7 @@ def infer_response(
     request_id: str,
     tensors: Mapping[str, npt.NDArray[Any]],
     parameters: Mapping[str, JsonValue] | None = None,
-) -> Response[Any]:
+) -> Response:
     """Answer a request to infer, with raw bytes behind the JSON where the request wants some.
 
     Args:

@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel, JsonValue
 
 import inference_protocol
 from bakeoff_core.assignment.assigner import Assigner
 from bakeoff_core.errors import InvalidInput
-from bakeoff_core.http import HttpApi, checked
+from bakeoff_core.http import HttpApi, Response, checked
 from bakeoff_core.telemetry import count, of_experiment
 from bakeoff_core.validation import FiniteJson, Name, UnitId
 from experiment_serving import predict_for
@@ -115,7 +114,7 @@ def _add_model_routes(
         return {"name": found.name, "version": found.version, "ready": True}
 
     @api.post(f"{prefix}/infer")
-    def infer(**path: str) -> Response[Any]:
+    def infer(**path: str) -> Response:
         name, version = wanted(path)
         body = api.raw_body
         check_bytes(body)
@@ -132,7 +131,7 @@ def _add_model_routes(
 
 def _infer_in_experiment(
     services: InferenceServices, experiment_name: str, request: InferRequest, request_id: str
-) -> Response[Any]:
+) -> Response:
     unit = checked(_Unit, {"user_id": request.user_id, "context": request.context})
     of_experiment(experiment_name)
     assignment = services.assigner.assign(experiment_name, unit.user_id, unit.context)

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import sign_in
@@ -14,7 +13,7 @@ from bakeoff_core.assignment.assigner import Assigner
 from bakeoff_core.assignment.deployment import deployed_allocator
 from bakeoff_core.clock import Clock, rfc3339, utc_now
 from bakeoff_core.events.recorder import EventRecorder
-from bakeoff_core.http import HttpApi, http_api, parse
+from bakeoff_core.http import HttpApi, Response, http_api, parse
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.aws import client, impatient_client, impatient_table, table
 from bakeoff_core.stores.experiments import CachedExperiments, DynamoExperimentStore
@@ -71,7 +70,7 @@ def _add_model_routes(api: HttpApi, services: Services) -> None:
     administration = services.administration
 
     @api.get("/")
-    def root() -> dict[str, Any] | Response[str]:
+    def root() -> dict[str, Any] | Response:
         if sign_in.is_wanted(api.header("accept")):
             return Response(200, "text/html; charset=utf-8", sign_in.page(), dict(sign_in.headers()))
         return {
@@ -189,4 +188,4 @@ _api = build_api(_deployed).behind(_settings.origin_secret)
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a request from API Gateway or a function URL."""
     _deployed.deadline.start(context)
-    return _api.resolve(event, context)
+    return _api.resolve(event)

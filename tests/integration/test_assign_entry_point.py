@@ -23,9 +23,8 @@ from bakeoff_core.settings import Settings
 from bakeoff_core.stores.experiments import Audit, DynamoExperimentStore
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.target_users import TargetUserLists
-from tests.support import NOON, LambdaContextFake, experiment, http_event
+from tests.support import NOON, experiment, http_event
 
-CONTEXT: Any = LambdaContextFake()
 USER = {"user_id": "user-1", "experiment_name": "checkout_button"}
 THROTTLED = {
     "Error": {"Code": "ProvisionedThroughputExceededException", "Message": "slow down"},
@@ -112,7 +111,7 @@ def function(aws: None) -> Any:
 
 
 def post(function: Any, path: str = "/ab_test/assign", body: Any = USER) -> tuple[int, dict[str, Any]]:
-    answer = function.resolve(http_event("POST", path, json.dumps(body)), CONTEXT)
+    answer = function.resolve(http_event("POST", path, json.dumps(body)))
     return answer["statusCode"], json.loads(answer["body"])
 
 

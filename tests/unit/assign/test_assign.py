@@ -9,9 +9,7 @@ from bakeoff_core.assignment.bucketing import bucket
 from bakeoff_core.events.recorder import EventRecorder
 from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
 from bakeoff_core.stores.streams import InMemoryEventSink
-from tests.support import NOON, LambdaContextFake, SettableClock, counting_ids, experiment, http_event
-
-CONTEXT: Any = LambdaContextFake()
+from tests.support import NOON, SettableClock, counting_ids, experiment, http_event
 
 
 @pytest.fixture
@@ -28,7 +26,7 @@ def post(stream: InMemoryEventSink) -> Any:
 
     def post(body: Any) -> tuple[int, dict[str, Any]]:
         text = body if isinstance(body, str) else json.dumps(body)
-        answer = api.resolve(http_event("POST", "/ab_test/assign", text), CONTEXT)
+        answer = api.resolve(http_event("POST", "/ab_test/assign", text))
         return answer["statusCode"], json.loads(answer["body"])
 
     return post
@@ -149,7 +147,7 @@ def test_an_experiment_that_is_over_serves_the_chosen_group_and_exposes_nobody(s
     recorder = EventRecorder(stream, InMemoryEventSink(), SettableClock(), counting_ids())
     api = build_api(Services(Assigner(store, SettableClock()), recorder, lambda: ["checkout_button"]))
     body = json.dumps({"user_id": "user-1", "experiment_name": "checkout_button"})
-    answer = json.loads(api.resolve(http_event("POST", "/ab_test/assign", body), CONTEXT)["body"])
+    answer = json.loads(api.resolve(http_event("POST", "/ab_test/assign", body))["body"])
     assert (answer["assigned"], answer["reason"], answer["group_name"]) == (False, "not_running", None)
     assert (answer["model_name"], answer["model_version"], answer["parameters"]) == ("m", "v2", {"k": 5})
     assert stream.events == []

@@ -11,9 +11,8 @@ from bakeoff_core.events.recorder import EventRecorder
 from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
 from bakeoff_core.stores.streams import InMemoryEventSink
 from bakeoff_core.stores.target_users import describe
-from tests.support import NOON, LambdaContextFake, SettableClock, counting_ids, experiment, http_event
+from tests.support import NOON, SettableClock, counting_ids, experiment, http_event
 
-CONTEXT: Any = LambdaContextFake()
 FLAGS = "/ofrep/v1/evaluate/flags"
 USER: dict[str, Any] = {"context": {"targetingKey": "user-1", "country": "DE"}}
 
@@ -35,7 +34,7 @@ class Flags:
 
     def answer(self, path: str, body: Any, **headers: str) -> dict[str, Any]:
         text = body if isinstance(body, str) or body is None else json.dumps(body)
-        return self.api.resolve(http_event("POST", path, text, headers), CONTEXT)
+        return self.api.resolve(http_event("POST", path, text, headers))
 
     def post(self, path: str, body: Any) -> tuple[int, dict[str, Any]]:
         answer = self.answer(path, body)

@@ -65,8 +65,9 @@ def test_both_kinds_of_entry_points_answer_429_and_say_when_to_come_back() -> No
     hot.errors_below("/things", lambda _path, _error: (500, {"of": "a protocol"}))
     throttled = event({"lambda": KEY | {"throttled": True, "retry_after": 7}})
     context: Any = LambdaContextFake()
-    for handle in (hot.resolve, lambda_handler(app)):
-        answer = handle(throttled, context)
+    managing = lambda_handler(app)
+    for handle in (hot.resolve, lambda event: managing(event, context)):
+        answer = handle(throttled)
         headers = {name.lower(): value for name, value in answer["headers"].items()}
         assert answer["statusCode"] == 429
         assert headers["retry-after"] == "7"
@@ -76,7 +77,7 @@ def test_both_kinds_of_entry_points_answer_429_and_say_when_to_come_back() -> No
         assert (problem["title"], problem["status"]) == ("Too Many Requests", 429)
         assert problem["request_id"] == headers["x-request-id"]
         assert served == []
-        assert handle(event({"lambda": KEY}), context)["statusCode"] == 200
+        assert handle(event({"lambda": KEY}))["statusCode"] == 200
         served.clear()
 
 
@@ -87,5 +88,4 @@ def test_a_hot_route_knows_who_asks() -> None:
     def things() -> dict[str, Any]:
         return {"actor": api.actor}
 
-    context: Any = LambdaContextFake()
-    assert json.loads(api.resolve(event({"lambda": KEY}, "POST"), context)["body"]) == {"actor": "5d0c83b1f2a4"}
+    assert json.loads(api.resolve(event({"lambda": KEY}, "POST"))["body"]) == {"actor": "5d0c83b1f2a4"}

@@ -62,7 +62,7 @@ def api() -> HttpApi:
 
 
 def greet(api: HttpApi, body: str | None, **headers: str) -> dict[str, Any]:
-    return api.resolve(http_event("POST", "/greet", body, headers), CONTEXT)
+    return api.resolve(http_event("POST", "/greet", body, headers))
 
 
 def test_an_answer_is_json_with_the_callers_request_id_and_the_time_it_took(api: HttpApi) -> None:
@@ -118,12 +118,12 @@ def test_a_bad_body_is_a_problem_that_names_the_fields(api: HttpApi, body: str |
 
 def test_a_body_that_is_no_text_is_refused(api: HttpApi) -> None:
     event = http_event("POST", "/greet", base64.b64encode(b"\xff\xfe").decode()) | {"isBase64Encoded": True}
-    assert json.loads(api.resolve(event, CONTEXT)["body"])["errors"] == [{"loc": "body", "msg": "must be UTF-8 text"}]
+    assert json.loads(api.resolve(event)["body"])["errors"] == [{"loc": "body", "msg": "must be UTF-8 text"}]
 
 
 @pytest.mark.parametrize("path", ["/broken", "/nan"])
 def test_nothing_inside_leaks_out(api: HttpApi, path: str) -> None:
-    answer = api.resolve(http_event("GET", path), CONTEXT)
+    answer = api.resolve(http_event("GET", path))
     assert answer["statusCode"] == 500
     assert json.loads(answer["body"])["detail"] == "the request could not be served; its id is in the log"
     assert "secret" not in json.dumps(answer)
@@ -131,7 +131,7 @@ def test_nothing_inside_leaks_out(api: HttpApi, path: str) -> None:
 
 
 def test_an_unknown_route_is_a_problem_too(api: HttpApi) -> None:
-    answer = api.resolve(http_event("GET", "/nothing"), CONTEXT)
+    answer = api.resolve(http_event("GET", "/nothing"))
     assert (answer["statusCode"], json.loads(answer["body"])["detail"]) == (404, "there is no such route")
 
 
@@ -181,7 +181,7 @@ REQUEST_FORMS = [
 
 @pytest.mark.parametrize("event", REQUEST_FORMS)
 def test_every_form_of_request_reaches_its_route(api: HttpApi, event: dict[str, Any]) -> None:
-    answer = api.resolve(event, CONTEXT)
+    answer = api.resolve(event)
     assert answer["statusCode"] == 200
     assert json.loads(answer["body"]) == {"greeting": "Hello Ann", "request_id": "mine-1"}
 
@@ -272,7 +272,7 @@ def raw_api() -> HttpApi:
 def test_bytes_travel_in_base64_both_ways(raw_api: HttpApi) -> None:
     body = bytes(range(256))
     event = http_event("POST", "/echo", base64.b64encode(body).decode()) | {"isBase64Encoded": True}
-    answer = raw_api.resolve(event, CONTEXT)
+    answer = raw_api.resolve(event)
     assert (answer["statusCode"], answer["isBase64Encoded"]) == (201, True)
     assert base64.b64decode(answer["body"]) == body
     assert answer["headers"]["Content-Type"] == "application/octet-stream"
@@ -281,21 +281,21 @@ def test_bytes_travel_in_base64_both_ways(raw_api: HttpApi) -> None:
 
 def test_raw_body_may_be_text_or_nothing(raw_api: HttpApi) -> None:
     for body, expected in (("é", "é".encode()), (None, b"")):
-        answer = raw_api.resolve(http_event("POST", "/echo", body), CONTEXT)
+        answer = raw_api.resolve(http_event("POST", "/echo", body))
         assert base64.b64decode(answer["body"]) == expected
 
 
 def test_body_that_is_no_base64_is_refused(raw_api: HttpApi) -> None:
-    answer = raw_api.resolve(http_event("POST", "/echo", "?") | {"isBase64Encoded": True}, CONTEXT)
+    answer = raw_api.resolve(http_event("POST", "/echo", "?") | {"isBase64Encoded": True})
     assert answer["statusCode"] == 400
 
 
 def test_answer_above_lambdas_limit_is_refused_with_its_escapes_counted(raw_api: HttpApi) -> None:
     # Every quotation mark is escaped in the answer's JSON, and both characters again in Lambda's.
     fits = (MAX_ANSWER_BYTES - 1_000) // 4
-    answer = raw_api.resolve(http_event("POST", "/repeat", str(fits)), CONTEXT)
+    answer = raw_api.resolve(http_event("POST", "/repeat", str(fits)))
     assert (answer["statusCode"], len(json.loads(answer["body"])["x"])) == (200, fits)
-    answer = raw_api.resolve(http_event("POST", "/repeat", str(MAX_ANSWER_BYTES // 4)), CONTEXT)
+    answer = raw_api.resolve(http_event("POST", "/repeat", str(MAX_ANSWER_BYTES // 4)))
     assert answer["statusCode"] == 413
     assert json.loads(answer["body"])["detail"].startswith("the answer would be above")
 

@@ -16,7 +16,7 @@ Answer = Callable[[Mapping[str, Any]], dict[str, Any]]
 def answer_of_a_hot_function(event: Mapping[str, Any]) -> dict[str, Any]:
     api = HttpApi().behind(SECRET)
     api.get("/health")(lambda: {"status": "healthy"})
-    return api.resolve(event, LambdaContextFake())
+    return api.resolve(event)
 
 
 def answer_of_a_managing_function(event: Mapping[str, Any]) -> dict[str, Any]:

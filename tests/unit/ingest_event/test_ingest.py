@@ -9,14 +9,13 @@ from bakeoff_core.stores.streams import InMemoryEventSink, KinesisEventStream
 from ingest import Deadline, build_api
 from tests.support import NOON, LambdaContextFake, SettableClock, counting_ids, http_event
 
-CONTEXT: Any = LambdaContextFake()
 CLICK = {"user_id": "u1", "event_type": "click"}
 
 
 def post(stream: InMemoryEventSink, body: Any) -> tuple[int, dict[str, Any]]:
     api = build_api(EventIntake(stream, SettableClock(), counting_ids()))
     text = body if isinstance(body, str) else json.dumps(body)
-    answer = api.resolve(http_event("POST", "/ab_test/events", text), CONTEXT)
+    answer = api.resolve(http_event("POST", "/ab_test/events", text))
     return answer["statusCode"], json.loads(answer["body"])
 
 
@@ -81,7 +80,7 @@ CLOUD_EVENT = {
 def send(stream: InMemoryEventSink, body: Any, **headers: str) -> tuple[int, dict[str, Any]]:
     api = build_api(EventIntake(stream, SettableClock(), counting_ids()))
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = api.resolve(http_event("POST", "/ab_test/events", json.dumps(body), named), CONTEXT)
+    answer = api.resolve(http_event("POST", "/ab_test/events", json.dumps(body), named))
     return answer["statusCode"], json.loads(answer["body"])
 
 

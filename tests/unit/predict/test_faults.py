@@ -33,7 +33,7 @@ class Requests:
         self._capsys.readouterr()
         context = context or LambdaContextFake()
         self._house.deadline.start(context)
-        answer = self._api.resolve(http_event("POST", path, json.dumps(body)), context)
+        answer = self._api.resolve(http_event("POST", path, json.dumps(body)))
         lines = self._capsys.readouterr().out.splitlines()
         self.metrics = [line for line in map(json.loads, lines) if "_aws" in line]
         return answer["statusCode"], json.loads(answer["body"])
@@ -45,7 +45,7 @@ class Requests:
 
     def counted(self, name: str) -> list[dict[str, Any]]:
         return [
-            {key: value for key, value in metric.items() if key not in {"_aws", "service", name}}
+            {key: metric[key] for key in metric["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0] if key != "service"}
             for metric in self.metrics
             if name in metric
         ]

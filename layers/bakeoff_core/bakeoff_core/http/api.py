@@ -1,23 +1,21 @@
-"""Routes of a hot entry point, on Powertools' resolver: no framework stands between a request and its answer."""
+"""Routes of a hot entry point: no framework stands between a request and its answer."""
 
 import base64
 import binascii
 import json
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from http import HTTPStatus
 from typing import Any, Self, TypeVar
-
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from bakeoff_core.errors import BakeoffError, ForeignOrigin, InvalidInput, NotFound, PayloadTooLarge, TooManyRequests
 from bakeoff_core.http.callers import actor_of, check_origin, check_rate
 from bakeoff_core.http.events import as_payload_2, header
 from bakeoff_core.http.problems import CONTENT_TYPE, problem_for
 from bakeoff_core.http.request_ids import HEADER, request_id_for
-from bakeoff_core.telemetry import logger, of_request
+from bakeoff_core.http.responses import Response, json_response, to_json
+from bakeoff_core.http.router import Router
+from bakeoff_core.telemetry import gathered_metrics, logger, of_request
 
 Route = TypeVar("Route", bound=Callable[..., Any])
 
@@ -26,30 +24,6 @@ DescribeError = Callable[[str, Exception], tuple[int, dict[str, Any]]]
 
 MAX_ANSWER_BYTES = 6 * 1024**2 - 16 * 1024
 """What Lambda carries back, with room for the headers."""
-
-_to_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
-
-
-def json_response(status: int, content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
-    """Make an answer in JSON with headers of its own.
-
-    Args:
-        status: The status code.
-        content: The body.
-        headers: Headers besides those that every answer has.
-    """
-    return Response(status, "application/json", _to_json(content), dict(headers or {}))
-
-
-def bytes_response(status: int, content: bytes, headers: Mapping[str, str] | None = None) -> Response[bytes]:
-    """Make an answer of bytes, which travels through API Gateway in base64.
-
-    Args:
-        status: The status code.
-        content: The body.
-        headers: Headers besides those that every answer has.
-    """
-    return Response(status, "application/octet-stream", content, dict(headers or {}))
 
 
 class HttpApi:
@@ -69,17 +43,23 @@ class HttpApi:
         self._path = ""
         self._origin_secret = ""
         self._describe_below: dict[str, DescribeError] = {}
-        self._resolver = APIGatewayHttpResolver(serializer=_to_json)
-        self._resolver.exception_handler(Exception)(self._problem)
-        self._resolver.not_found(self._no_such_route)
+        self._router = Router()
+        self._request: Mapping[str, Any] = {}
 
     def get(self, path: str) -> Callable[[Route], Route]:
         """Register a route for GET; `<name>` in the path is a parameter."""
-        return self._resolver.get(path)
+        return self._registering("GET", path)
 
     def post(self, path: str) -> Callable[[Route], Route]:
         """Register a route for POST; `<name>` in the path is a parameter."""
-        return self._resolver.post(path)
+        return self._registering("POST", path)
+
+    def _registering(self, method: str, path: str) -> Callable[[Route], Route]:
+        def register(route: Route) -> Route:
+            self._router.add(method, path, route)
+            return route
+
+        return register
 
     def behind(self, origin_secret: str) -> Self:
         """Answer only what comes through CloudFront, which adds a secret as a header; an empty one asks for nothing."""
@@ -103,7 +83,7 @@ class HttpApi:
     @property
     def headers(self) -> dict[str, str]:
         """The headers of the request that is being served, by name in lower case."""
-        return {name.lower(): value for name, value in self._resolver.current_event.headers.items()}
+        return {name.lower(): value for name, value in self._request["headers"].items()}
 
     @property
     def body(self) -> str | None:
@@ -112,8 +92,11 @@ class HttpApi:
         Raises:
             InvalidInput: The bytes are not UTF-8.
         """
+        body: str | None = self._request.get("body")
+        if not body or not self._request.get("isBase64Encoded"):
+            return body
         try:
-            return self._resolver.current_event.decoded_body
+            return base64.b64decode(body).decode()
         except ValueError:
             raise InvalidInput.of("body", "must be UTF-8 text") from None
 
@@ -124,9 +107,8 @@ class HttpApi:
         Raises:
             InvalidInput: They should be in base64, and are not.
         """
-        event = self._resolver.current_event.raw_event
-        body: str = event.get("body") or ""
-        if not event.get("isBase64Encoded"):
+        body: str = self._request.get("body") or ""
+        if not self._request.get("isBase64Encoded"):
             return body.encode(errors="surrogatepass")
         try:
             return base64.b64decode(body, validate=True)
@@ -136,56 +118,63 @@ class HttpApi:
     @property
     def actor(self) -> str:
         """Who makes the request that is being served, as audit trails name callers."""
-        return actor_of(self._resolver.current_event.raw_event)
+        return actor_of(self._request)
 
     def header(self, name: str) -> str | None:
         """Look up a header of the request that is being served, by its name in lower case."""
-        return header(self._resolver.current_event.raw_event, name)
+        return header(self._request, name)
 
-    def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    def resolve(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a request of payload format 2.0 or 1.0, or from a function URL.
 
         Args:
             event: The Lambda event.
-            context: The Lambda context.
         """
         started = self._perf_counter()
+        with gathered_metrics():
+            answer = self._answer(event).to_payload()
+            if len(answer["body"]) > MAX_ANSWER_BYTES // 3 and len(json.dumps(answer)) > MAX_ANSWER_BYTES:
+                too_large = PayloadTooLarge(f"the answer would be above {MAX_ANSWER_BYTES} bytes: ask for less at once")
+                answer = self._problem(too_large).to_payload()
+        answer["headers"][HEADER] = self._request_id
+        answer["headers"]["X-Process-Time"] = f"{self._perf_counter() - started:.6f}"
+        return answer
+
+    def _answer(self, event: Mapping[str, Any]) -> Response:
         try:
-            request = as_payload_2(event)
+            self._request = as_payload_2(event)
         except InvalidInput as error:
-            return self._refused(error, started)
-        self._request_id = request_id_for(header(request, HEADER.lower()))
-        self._path = request["rawPath"]
+            return self._refused(error)
+        self._request_id = request_id_for(header(self._request, HEADER.lower()))
+        self._path = self._request["rawPath"]
         of_request(self._request_id, self._path)
         try:
-            check_origin(request, self._origin_secret)
-            check_rate(request)
-            answer = self._resolver.resolve(request, context)
+            check_origin(self._request, self._origin_secret)
+            check_rate(self._request)
+            return self._routed()
         except (ForeignOrigin, TooManyRequests) as error:
-            answer = self._resolver_answer(self._problem_document(error))
+            return self._problem_document(error)
         except Exception as error:  # noqa: BLE001 - the last line before the runtime, which would show a stack trace
-            answer = self._resolver_answer(self._problem(error))
-        if len(answer.get("body") or "") > MAX_ANSWER_BYTES // 3 and len(json.dumps(answer)) > MAX_ANSWER_BYTES:
-            too_large = PayloadTooLarge(f"the answer would be above {MAX_ANSWER_BYTES} bytes: ask for less at once")
-            answer = self._resolver_answer(self._problem(too_large))
-        return self._marked(answer, started)
+            return self._problem(error)
 
-    def _refused(self, error: InvalidInput, started: float) -> dict[str, Any]:
+    def _routed(self) -> Response:
+        found = self._router.find(self._request["requestContext"]["http"]["method"], self._path)
+        if found is None:
+            raise NotFound("there is no such route")
+        made = found.handler(**found.parameters)
+        if isinstance(made, Response):
+            return made
+        content, status = made if isinstance(made, tuple) else (made, HTTPStatus.OK)
+        return json_response(status, content)
+
+    def _refused(self, error: InvalidInput) -> Response:
         """Answer an event that is no request, and that no path or id is known of."""
         self._request_id = request_id_for(None)
         of_request(self._request_id, "")
         logger.error("event not understood")
-        return self._marked(self._resolver_answer(self._problem_document(error)), started)
+        return self._problem_document(error)
 
-    def _marked(self, answer: dict[str, Any], started: float) -> dict[str, Any]:
-        answer["headers"] = {
-            **answer.get("headers", {}),
-            HEADER: self._request_id,
-            "X-Process-Time": f"{self._perf_counter() - started:.6f}",
-        }
-        return answer
-
-    def _problem(self, error: Exception) -> Response[str]:
+    def _problem(self, error: Exception) -> Response:
         if not isinstance(error, BakeoffError):
             logger.exception("request failed", exc_info=error)
         for prefix, describe in self._describe_below.items():
@@ -193,22 +182,9 @@ class HttpApi:
                 return json_response(*describe(self._path, error))
         return self._problem_document(error)
 
-    def _problem_document(self, error: Exception) -> Response[str]:
+    def _problem_document(self, error: Exception) -> Response:
         problem = problem_for(error, self._request_id)
-        return Response(problem.status, CONTENT_TYPE, _to_json(problem.to_json()), problem.headers)
-
-    def _no_such_route(self, _error: Exception) -> Response[str]:
-        return self._problem(NotFound("there is no such route"))
-
-    @staticmethod
-    def _resolver_answer(response: Response[str]) -> dict[str, Any]:
-        return {
-            "statusCode": int(HTTPStatus(response.status_code)),
-            "headers": response.headers,
-            "body": response.body,
-            "isBase64Encoded": False,
-            "cookies": [],
-        }
+        return Response(problem.status, CONTENT_TYPE, to_json(problem.to_json()), problem.headers)
 
 
 def http_api() -> HttpApi:
