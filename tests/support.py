@@ -76,6 +76,14 @@ def http_event(
     }
 
 
+class Unmonitored:
+    """Raises no alerts, where a test is about something else."""
+
+    def look(self, experiment: Experiment, results: object, now: datetime) -> tuple[()]:  # noqa: ARG002 - a protocol's signature
+        """Find nothing."""
+        return ()
+
+
 class LambdaContextFake:
     """The context that the Lambda runtime hands over."""
 

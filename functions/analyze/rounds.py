@@ -40,14 +40,6 @@ class Monitor(Protocol):
         ...
 
 
-class Unmonitored:
-    """Raises no alerts."""
-
-    def look(self, experiment: Experiment, results: Results, now: datetime) -> tuple[AlertResult, ...]:  # noqa: ARG002 - the protocol's signature
-        """Find nothing."""
-        return ()
-
-
 @dataclass(frozen=True, slots=True)
 class Rounds:
     """Works off tasks.

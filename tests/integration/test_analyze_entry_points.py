@@ -27,8 +27,8 @@ from engine.duckdb_engine import duckdb_over
 from looking import Looker
 from reporting import Reports
 from reports import build_app
-from rounds import Rounds, Unmonitored
-from tests.support import NOON, LambdaContextFake, SettableClock, experiment, http_event
+from rounds import Rounds
+from tests.support import NOON, LambdaContextFake, SettableClock, Unmonitored, experiment, http_event
 
 CONTEXT: Any = LambdaContextFake()
 AUDIT = Audit(actor="test", action="create", at=NOON)
