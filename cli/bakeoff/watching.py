@@ -14,6 +14,7 @@ from bakeoff.api import Api, ApiError, NoApiError
 from bakeoff_core.clock import Clock
 
 _NOTHING = "-"
+_SMALLEST_P = 0.0001
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _HOLDS = {
     "always_valid": "at any time",
@@ -145,7 +146,9 @@ def _comparison(comparison: Mapping[str, Any] | None, basis: str, metric: Mappin
     else:
         difference, low, high = (f"{number:+,.4f}" for number in numbers)
         shown = f"{difference} ({low} to {high})"
-    return (_NOTHING if lift is None else f"{lift:+.1%}"), shown, f"{decisive['adjusted_p_value']:.4f}"
+    p_value = decisive["adjusted_p_value"]
+    written = f"{p_value:.4f}" if p_value >= _SMALLEST_P else f"< {_SMALLEST_P}"
+    return (_NOTHING if lift is None else f"{lift:+.1%}"), shown, written
 
 
 def _decision(decision: Mapping[str, Any]) -> Text:

@@ -84,6 +84,12 @@ def test_at_the_planned_end_the_single_test_decides() -> None:
     assert row(text, "treatment")[4:] == ["+0.50 (+0.20 to +0.80) points", "0.0123"]
 
 
+def test_a_tiny_p_value_is_not_shown_as_0() -> None:
+    decision = results()["decision"] | {"basis": "planned_horizon"}
+    tiny = {"treatment": {"click_rate": comparison(adjusted_p_value=3e-9)}}
+    assert row(shown(results(decision=decision, comparisons=tiny), 0.0), "treatment")[5] == "< 0.0001"
+
+
 def test_means_are_shown_as_numbers_and_what_is_not_known_as_a_dash() -> None:
     metrics = [{"name": "revenue", "kind": "mean", "role": "primary"}]
     groups = {name: {"n": 3, "metrics": {"revenue": {"kind": "mean", "mean": 1_234.5}}} for name in ("control", "b")}
