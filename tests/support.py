@@ -79,7 +79,7 @@ def http_event(
 class Unmonitored:
     """Raises no alerts, where a test is about something else."""
 
-    def look(self, experiment: Experiment, results: object, now: datetime) -> tuple[()]:  # noqa: ARG002 - a protocol's signature
+    def look(self, experiment: Experiment, results: object, now: datetime) -> tuple[()]:
         """Find nothing."""
         return ()
 
