@@ -18,4 +18,4 @@ def rfc3339(moment: datetime) -> str:
     Args:
         moment: An aware datetime in any zone.
     """
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -1,16 +1,15 @@
 """Logs and metrics, under the names that dashboards and alarms know."""
 
-import json
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from os import environ
 from threading import Lock
 from typing import TypeAlias
 
 from aws_lambda_powertools import Logger
+from pydantic_core import to_json
 
 NAMESPACE = environ.get("POWERTOOLS_METRICS_NAMESPACE", "Bakeoff")
 """Where a stack's metrics are; template.yaml gives each stack its own."""
@@ -21,7 +20,6 @@ _SERVICE = environ.get("POWERTOOLS_SERVICE_NAME", "bakeoff")
 _MOST_METRICS = 100
 _MOST_VALUES = 100
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 _Dimensions: TypeAlias = tuple[tuple[str, str], ...]
 
 logger = Logger()
@@ -64,19 +62,21 @@ def size(name: str, value: float, **dimensions: str) -> None:
     _emit(name, "Bytes", value, dimensions)
 
 
-@contextmanager
-def gathered_metrics() -> Iterator[None]:
+class gathered_metrics:  # noqa: N801 - it reads as what a with statement does
     """Write the metrics of a request together at its end, those of the same dimensions in one line."""
-    _gatherer.begin()
-    try:
-        yield
-    finally:
+
+    def __enter__(self) -> None:
+        _gatherer.begin()
+
+    def __exit__(self, *_: object) -> None:
         _gatherer.end()
 
 
 def _emit(name: str, unit: str, value: float, dimensions: dict[str, str]) -> None:
-    # CloudWatch refuses a dimension without a value.
-    detailed = tuple((key, detail) for key, detail in dimensions.items() if detail.strip())
+    detailed = tuple(dimensions.items())
+    if not all(map(str.strip, dimensions.values())):
+        # CloudWatch refuses a dimension without a value.
+        detailed = tuple((key, detail) for key, detail in detailed if detail.strip())
     _gatherer.take(detailed, name, unit, float(value))
 
 
@@ -94,8 +94,13 @@ class _Gatherer:
 
     def take(self, dimensions: _Dimensions, name: str, unit: str, value: float) -> None:
         with self._lock:
-            metrics = self._held.setdefault(dimensions, {})
-            _unit, values = metrics.setdefault(name, (unit, []))
+            metrics = self._held.get(dimensions)
+            if metrics is None:
+                metrics = self._held[dimensions] = {}
+            known = metrics.get(name)
+            if known is None:
+                known = metrics[name] = (unit, [])
+            values = known[1]
             values.append(value)
             # CloudWatch reads so many of each and no more.
             full = len(values) == _MOST_VALUES or len(metrics) == _MOST_METRICS
@@ -120,7 +125,7 @@ def _line(dimensions: _Dimensions, metrics: Mapping[str, tuple[str, list[float]]
     total = {"service": _SERVICE}
     detailed = dict(dimensions) | total
     sets = [list(detailed)] if detailed == total else [list(detailed), list(total)]
-    return _encode(
+    return to_json(
         {
             "_aws": {
                 "Timestamp": int(time.time() * 1_000),
@@ -135,7 +140,7 @@ def _line(dimensions: _Dimensions, metrics: Mapping[str, tuple[str, list[float]]
             **detailed,
             **{name: values for name, (_unit, values) in metrics.items()},
         }
-    )
+    ).decode()
 
 
 def _write(lines: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Blocks: many rows of plain numbers, read and checked all at once."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Self, TypeAlias
@@ -33,6 +33,7 @@ class BlockReader:
         lows: The least number of each feature.
         highs: The greatest.
         ignores_extra: Whether names of no feature are passed over.
+        pick: Takes the values out of an object of named features, in the schema's order.
     """
 
     names: tuple[str, ...]
@@ -41,6 +42,7 @@ class BlockReader:
     lows: Block
     highs: Block
     ignores_extra: bool
+    pick: Callable[[Any], tuple[object, ...]]
 
     @classmethod
     def of(cls, schema: InputSchema, intervals: Sequence[Interval]) -> Self | None:
@@ -56,13 +58,15 @@ class BlockReader:
         (kind,) = kinds
         lows, highs = zip(*(_whole(interval) if kind == "int" else interval for interval in intervals), strict=True)
         dtype = _DTYPES[kind]
+        names = tuple(feature.name for feature in schema.features)
         return cls(
-            names=tuple(feature.name for feature in schema.features),
+            names=names,
             types=_TYPES[kind],
             dtype=dtype,
             lows=_shared(np.array(lows, dtype)),
             highs=_shared(np.array(highs, dtype)),
             ignores_extra=schema.on_extra == "ignore",
+            pick=itemgetter(*names),
         )
 
     def read(self, rows: Sequence[object]) -> Block | None:
@@ -91,10 +95,9 @@ class BlockReader:
         if type(row) is not dict or not (self.ignores_extra or len(row) == len(self.names)):
             return None
         try:
-            values: tuple[object, ...] = itemgetter(*self.names)(row)
+            return self.pick(row)
         except KeyError:
             return None
-        return values
 
 
 def _is_number(feature: Feature) -> bool:

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from bakeoff_core.http.responses import Response, bytes_response, json_response
@@ -49,5 +51,9 @@ def test_an_answer_is_written_as_the_gateway_takes_it() -> None:
     binary = bytes_response(200, b"\x00\xff").to_payload()
     assert (binary["body"], binary["isBase64Encoded"]) == ("AP8=", True)
     assert Response(304).to_payload()["headers"] == {}
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        json_response(200, {"x": float("nan")})
+    assert json.loads(str(json_response(200, {"é": "NaN and Infinity"}).body)) == {"é": "NaN and Infinity"}
+    for number in ("nan", "inf", "-inf"):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            json_response(200, {"x": [float(number)]})
+    with pytest.raises(ValueError, match="object"):
+        json_response(200, {"x": object()})
