@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal, Protocol, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -23,6 +24,7 @@ MOST_EXPERIMENTS = 1_000
 
 _MOST_BYTES = 7 * 1024**2 // 2  # Lambda carries back 6 MB, the escapes of JSON within JSON included
 _LONGEST_DESCRIPTION = 300
+_LOOKS_MISSED = 3
 _OVER = frozenset[Status]({"stopped", "completed"})
 
 Health: TypeAlias = Literal["ok", "warning", "problem", "unknown"]
@@ -245,7 +247,7 @@ class Listing:
             if overview is not None and overview.config_version != experiment.config_version:
                 overview = None  # units were randomised anew since
             models = tuple(_models(experiment, standings, overview))
-            findings = tuple(_findings(experiment, overview, models))
+            findings = (*_findings(experiment, overview, models), *_missed_looks(experiment, overview, self.clock()))
             yield ExperimentLine(
                 name=experiment.name,
                 description=_shortened(experiment.description),
@@ -325,13 +327,22 @@ def _findings(
         key = f"{model.model_name}:{model.model_version or 'champion'}"
         if (severity := _HARMFUL_STATES.get(model.status)) is not None:
             reason = f": {model.reason}" if model.reason else ""
-            yield HealthFinding(severity=severity, text=f"model {key} of {model.group} is {model.status}{reason}")
+            yield HealthFinding(severity=severity, text=f"model {key} in {model.group} is {model.status}{reason}")
         if model.latest is not None and model.latest.drift == "large":
-            text = f"what {key} of {model.group} is asked has drifted far from its training data"
+            text = f"inputs of {key} in {model.group} have drifted far from its training data"
             yield HealthFinding(severity="warning", text=text)
         if model.latest is not None and model.latest.fallbacks:
-            text = f"{key} of {model.group} stood in for another model {model.latest.fallbacks:,} times"
+            text = f"{key} stood in for another model {model.latest.fallbacks:,} times in {model.group}"
             yield HealthFinding(severity="warning", text=text)
+
+
+def _missed_looks(experiment: Experiment, overview: Overview | None, now: datetime) -> Iterable[HealthFinding]:
+    if experiment.status != "running" or overview is None:
+        return
+    minutes = experiment.alert_rules.look_every_minutes
+    if now - overview.computed_at > _LOOKS_MISSED * timedelta(minutes=minutes):
+        text = f"it was not looked at for {_LOOKS_MISSED} times the {minutes:,} minutes after which it should be"
+        yield HealthFinding(severity="warning", text=text)
 
 
 def _health(experiment: Experiment, overview: Overview | None, findings: Iterable[HealthFinding]) -> Health:

@@ -1,7 +1,7 @@
 // The charts of an experiment, each with its figures in a table beside it.
 
 import { el, table } from "./dom.js";
-import { count, day, difference, interval, isRate, value } from "./format.js";
+import { count, day, difference, interval, isRate, moment, percent, value } from "./format.js";
 
 const COLOURS = ["--series-1", "--series-2", "--series-3", "--series-4", "--series-5", "--series-6"];
 
@@ -11,7 +11,7 @@ const drawn = new Map();
 
 /** Draw what the results hold. */
 export function showCharts(place, results) {
-  const charts = [ratesChart(results), ...effectCharts(results), usersChart(results)].filter(Boolean);
+  const charts = [ratesChart(results), ...effectCharts(results), usersChart(results), weightsChart(results)].filter(Boolean);
   place.hidden = charts.length === 0;
   if (!document.getElementById("charts-title")) {
     place.prepend(el("h2", { id: "charts-title" }, "Charts"));
@@ -71,9 +71,14 @@ function draw(place, chart) {
 
 function painted({ colour: _colour, band, ...trace }, colour) {
   if (band) {
-    return { ...trace, line: { width: 0 }, fillcolor: `color-mix(in srgb, ${colour} 20%, transparent)` };
+    return { ...trace, line: { width: 0, color: colour }, fillcolor: faint(colour) };
   }
   return { ...trace, marker: { color: colour, size: 9, ...trace.marker }, line: { color: colour, ...trace.line } };
+}
+
+function faint(colour) {
+  const [red, green, blue] = [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
+  return `rgba(${red}, ${green}, ${blue}, 0.2)`;
 }
 
 function ratesChart(results) {
@@ -172,6 +177,25 @@ function usersChart(results) {
     layout: { xaxis: dates(days), yaxis: { rangemode: "tozero" } },
     columns: ["Day (UTC)", ...groups.map(([name]) => name)],
     rows: days.map((date) => [day(date), ...groups.map(([, group]) => count(users(group, date)))]),
+  };
+}
+
+function weightsChart(results) {
+  const epochs = results.epochs ?? [];
+  if (!epochs.length) {
+    return null;
+  }
+  const groups = Object.keys(results.groups);
+  return {
+    name: "weights",
+    caption: "Probability that the bandit gives each group to a new user.",
+    traces: groups.map((name) => ({
+      type: "scatter", mode: "lines", name, line: { shape: "hv" }, hovertemplate: "%{x}: %{y:.1%}<extra></extra>",
+      x: epochs.map((epoch) => epoch.computed_at), y: epochs.map((epoch) => epoch.weights[name] ?? null),
+    })),
+    layout: { xaxis: { type: "date" }, yaxis: { rangemode: "tozero", tickformat: ".0%" } },
+    columns: ["From", ...groups],
+    rows: epochs.map((epoch) => [moment(epoch.computed_at), ...groups.map((name) => percent(epoch.weights[name], 1))]),
   };
 }
 

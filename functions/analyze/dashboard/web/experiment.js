@@ -16,6 +16,7 @@ const place = (id) => document.getElementById(id);
 let caller = null;
 let line = null;
 let results = null;
+const seen = {};
 
 async function load() {
   const answer = await read(`/ab_test/dashboard?name=${encodeURIComponent(NAME)}`);
@@ -25,16 +26,23 @@ async function load() {
   update(place("head"), ...head());
   showAlerts();
   showModels();
-  // Without a look there is nothing to read, and asking would compute it.
-  const [statistics, history, reports] = await Promise.all([
-    line.overview === null ? null : read(`${PATH}/stats`),
-    read(`${PATH}/history`),
-    read(`${PATH}/reports`),
+  await Promise.all([
+    // Without a look there is nothing to read, and asking would compute it.
+    whenChanged("results", line.overview?.computed_at ?? null, async (computedAt) => {
+      results = computedAt === null ? null : await read(`${PATH}/stats`);
+      showResults();
+    }),
+    whenChanged("history", line.updated_at, async () => showHistory(await read(`${PATH}/history`))),
+    whenChanged("reports", line.overview?.report_id ?? null, async () => showReports((await read(`${PATH}/reports`)).reports)),
   ]);
-  results = statistics;
-  showResults();
-  showHistory(history);
-  showReports(reports.reports);
+}
+
+/** Read a part again only where the experiment says that it is another than the one that is shown. */
+async function whenChanged(part, version, show) {
+  if (seen[part] !== version) {
+    await show(version);
+    seen[part] = version;
+  }
 }
 
 function section(id, title, ...content) {
@@ -101,7 +109,7 @@ function showModels() {
 
 function showResults() {
   if (results === null) {
-    for (const id of ["decision", "groups", "comparisons", "charts"]) {
+    for (const id of ["decision", "groups", "comparisons", "charts", "latest"]) {
       place(id).hidden = true;
     }
     return;
@@ -110,6 +118,15 @@ function showResults() {
   showGroups();
   showComparisons();
   showCharts(place("charts"), results);
+  showLatest();
+}
+
+function showLatest() {
+  section("latest", "Latest report", el("p", {}, "The same figures, with more charts and every test: ",
+    ["executive", "technical", "dashboard"].flatMap((kind, index) => [
+      index ? " · " : "",
+      el("a", { href: address(`${PATH}/reports/latest/${kind}.html`) }, kind),
+    ])));
 }
 
 function showDecision(decision) {
@@ -134,8 +151,10 @@ function planText() {
   if (!plan || plan.needed == null) {
     return plan?.reason ? el("p", {}, `Plan: ${plan.reason}.`) : null;
   }
-  const share = plan.needed ? ` (${format.percent(Math.min(1, plan.users / plan.needed), 0)})` : "";
-  return el("p", {}, `Plan: ${format.count(plan.users)} of ${format.count(plan.needed)} users${share}.`);
+  const needed = format.count(plan.needed);
+  return el("p", {}, plan.users < plan.needed
+    ? `Plan: ${format.count(plan.users)} of ${needed} users (${format.percent(plan.users / plan.needed, 0)}).`
+    : `Plan: ${format.count(plan.users)} users, with ${needed} needed.`);
 }
 
 function showGroups() {

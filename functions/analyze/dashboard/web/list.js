@@ -5,6 +5,7 @@ import { el, time, update } from "./dom.js";
 import { age, count, day, difference, interval, moment, plainVerdict, relative } from "./format.js";
 import { keepFresh } from "./refresh.js";
 
+const MOST_FINDINGS = 2;
 const HEALTH_ORDER = ["problem", "warning", "unknown", "ok"];
 const STATUS_ORDER = ["running", "paused", "draft", "stopped", "completed"];
 const VERDICT_ORDER = ["invalid", "implement", "reject", "continue_testing", "no_data"];
@@ -119,7 +120,7 @@ function users(overview) {
     return ["–"];
   }
   const last = overview.traffic.at(-1);
-  const planned = overview.planned_users ? ` of ${count(overview.planned_users)}` : "";
+  const planned = overview.planned_users > overview.users ? ` of ${count(overview.planned_users)}` : "";
   return [
     el("strong", {}, count(overview.users)),
     planned,
@@ -150,7 +151,11 @@ function decision(made) {
 }
 
 function findings(line) {
-  return line.findings.map((finding) => el("span", { class: "detail" }, finding.text));
+  const more = line.findings.length - MOST_FINDINGS;
+  return [
+    ...line.findings.slice(0, MOST_FINDINGS).map((finding) => el("span", { class: "detail" }, finding.text)),
+    more > 0 ? el("span", { class: "detail" }, `and ${more} more`) : null,
+  ];
 }
 
 function alerts(open) {

@@ -207,10 +207,10 @@ def test_says_how_models_are(world: World) -> None:
     assert line.models[0].latest.p95_ms == 3.5
     assert line.models[3].latest is None
     assert [(finding.severity, finding.text) for finding in line.findings] == [
-        ("warning", "what m:v1 of a is asked has drifted far from its training data"),
-        ("warning", "m:v1 of a stood in for another model 4 times"),
-        ("problem", "model m:v2 of b is unhealthy: the probe row came out wrong"),
-        ("problem", "model m:v9 of c is missing"),
+        ("warning", "inputs of m:v1 in a have drifted far from its training data"),
+        ("warning", "m:v1 stood in for another model 4 times in a"),
+        ("problem", "model m:v2 in b is unhealthy: the probe row came out wrong"),
+        ("problem", "model m:v9 in c is missing"),
     ]
     assert line.health == "problem"
 
@@ -225,6 +225,19 @@ def test_users_that_are_not_split_as_configured_are_a_problem(world: World) -> N
     world.add()
     world.look(sample_ratio="mismatch", sample_ratio_p_value=1e-9)
     assert world.line().health == "problem"
+
+
+def test_an_experiment_that_nothing_looks_at_any_more_is_a_warning(world: World) -> None:
+    world.add(alert_rules={"look_every_minutes": 30})
+    world.look()
+    world.clock.now = NOON + timedelta(minutes=90)
+    assert world.line().findings == ()
+    world.clock.advance(1)
+    (finding,) = world.line().findings
+    assert (finding.severity, world.line().health) == ("warning", "warning")
+    assert finding.text == "it was not looked at for 3 times the 30 minutes after which it should be"
+    world.experiments.put(world.experiments.get("checkout_button").model_copy(update={"status": "paused"}), AUDIT)
+    assert world.line().findings == ()
 
 
 def test_pages_by_name(world: World) -> None:
