@@ -11,6 +11,7 @@ import pytest
 
 from analyze import AnalysisFailed, Handle, Worker, build_handler
 from background import Background
+from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.events.model import Event
 from bakeoff_core.http.fastapi_app import lambda_handler
 from bakeoff_core.stores.alerts import InMemoryAlertStore
@@ -330,6 +331,40 @@ def test_a_report_is_made_listed_and_downloaded(call: Call) -> None:
         assert status == 307
         folder, _, file = link.removeprefix(f"{path}/").partition("/")
         assert headers["location"] == f"memory:reports/checkout_button/{folder}/{file}?expires=900"
+
+
+def test_the_dashboard_shows_what_was_computed_last(world: World, analyze: Analyze, call: Call) -> None:
+    def shown(name: str) -> dict[str, Any]:
+        lines = {line["name"]: line for line in call("GET", "/ab_test/dashboard")[2]["experiments"]}
+        found: dict[str, Any] = lines[name]
+        return found
+
+    assert shown("checkout_button")["overview"] is None
+    statistics = call("GET", "/ab_test/experiments/checkout_button/stats")[2]
+    overview = shown("checkout_button")["overview"]
+    assert (overview["computed_at"], overview["report_id"]) == (statistics["computed_at"], None)
+    assert overview["users"] == 3
+    assert overview["groups"]["control"]["value"] == 0.5
+    assert overview["decision"]["headline"] == statistics["decision"]["explanation"]
+    world.clock.advance(60)
+    report = call("POST", "/ab_test/experiments/checkout_button/reports")[2]
+    assert shown("checkout_button")["overview"]["report_id"] == report["report_id"]
+    world.clock.advance(60)
+    analyze({})
+    assert shown("checkout_button")["overview"]["computed_at"] == "2026-03-02T12:02:00Z"
+    assert shown("other")["overview"]["decision"]["verdict"] == "no_data"
+    assert shown("over")["overview"] is None
+
+
+def test_whoever_asks_for_results_gets_them_though_no_overview_can_be_kept(
+    world: World, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_overview: object) -> None:
+        raise DependencyUnavailable("the overview table")
+
+    monkeypatch.setattr(world.overviews, "put", fail)
+    assert call("GET", "/ab_test/experiments/checkout_button/stats")[0] == 200
+    assert call("POST", "/ab_test/experiments/checkout_button/reports")[0] == 201
 
 
 def test_a_report_of_the_same_moment_is_the_same_report(world: World, call: Call) -> None:
