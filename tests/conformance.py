@@ -106,7 +106,7 @@ def stack_to_spoil(folder: Path) -> Iterator[Standin]:
         yield standin
 
 
-def check(case: Case, stack: Standin, session: requests.Session) -> None:
+def check(case: Case[Any], stack: Standin, session: requests.Session) -> None:
     """Send a request and hold the answer against the document.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import typer
 
-from bakeoff.commands import analyze, demo, events, experiments, keys, models, power, report, serve, users, watch
+from bakeoff.commands import analyze, cost, demo, events, experiments, keys, models, power, report, serve, users, watch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +20,7 @@ app.command("report")(report.report)
 app.command("watch")(watch.watch)
 app.command("analyze")(analyze.analyze)
 app.command("power")(power.power)
+app.command("cost")(cost.cost)
 
 if __name__ == "__main__":
     app()

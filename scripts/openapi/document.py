@@ -305,7 +305,7 @@ def _security(method: str, path: str) -> list[dict[str, list[str]]]:
     if route in OPEN_ROUTES:
         return []
     accepted = SCOPES_OF_ROUTES[route]
-    scopes = [[]] if accepted == frozenset(SCOPES) else [[scope] for scope in sorted(accepted)]
+    scopes: list[list[str]] = [[]] if accepted == frozenset(SCOPES) else [[scope] for scope in sorted(accepted)]
     schemes = ["Key", "Bearer", *(["Cookie"] if method == "get" else [])]
     return [{scheme: scope} for scheme in schemes for scope in scopes]
 

@@ -55,7 +55,8 @@ class Schemas:
         if title and title.isidentifier() and own.get("type") == "object" and "properties" in own:
             definitions[title] = own
             own = {"$ref": f"{_DEFINITIONS}{title}"}
-        return self._rename(own, self._keep(definitions, mode))
+        renamed: Schema = self._rename(own, self._keep(definitions, mode))
+        return renamed
 
     def take_components(self, components: Mapping[str, Any], mode: Mode = "serialization") -> dict[str, str]:
         """Keep the schemas of another document, and say what they are called here."""

@@ -1,6 +1,7 @@
 """Fixtures of the build suite: the artefacts that SAM builds, and what runs them."""
 
 import json
+import os
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -58,7 +59,10 @@ def architecture() -> str:
 
 @pytest.fixture(scope="session")
 def build_folder(sam: Path, architecture: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that `sam build` wrote for this machine's processor."""
+    """The folder that `sam build` wrote for this machine's processor; BAKEOFF_BUILD_FOLDER names one made before."""
+    given = os.environ.get("BAKEOFF_BUILD_FOLDER")
+    if given:
+        return PROJECT_ROOT / given
     folder = tmp_path_factory.mktemp("sam-build")
     parameters = f"Architecture={architecture}"
     run(
@@ -73,8 +77,10 @@ def build_folder(sam: Path, architecture: str, tmp_path_factory: pytest.TempPath
 def deployment(build_folder: Path, architecture: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The template on a moto server on loopback."""
     declarations = read_template(PROJECT_ROOT / "template.yaml", region=REGION)
+    # Without an address of its own the API would be asked for one, and moto has no HTTP API.
+    parameters = {"Architecture": architecture, "PublicUrl": "http://127.0.0.1"}
     with Cloud(tmp_path_factory.mktemp("moto") / "moto.log") as cloud:
-        values = cloud.create(declarations, {"Architecture": architecture}, _expressions(declarations))
+        values = cloud.create(declarations, parameters, _expressions(declarations))
         yield Deployment(
             session=cloud.session,
             endpoint_url=cloud.endpoint_url,

@@ -1,17 +1,24 @@
 """The built artefacts: they exist, fit Lambda, carry byte-code, and come out the same twice."""
 
+import json
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from scripts.artefact_sizes import function_sizes
+from scripts.inventory import inventory
+from scripts.sbom import bill_of_materials, refused
 from tests.artefacts.commands import run
 from tests.conftest import PROJECT_ROOT
 
 pytestmark = [pytest.mark.build, pytest.mark.timeout(1200)]
 
 LIMIT_BYTES = 250_000_000
+
+LAYERS = {"BakeoffCoreLayer", "ModelRuntimeLayer"}
 
 FUNCTIONS = {
     "AssignFunction": {"BakeoffCoreLayer"},
@@ -24,6 +31,8 @@ FUNCTIONS = {
     "RefreshFunction": {"BakeoffCoreLayer"},
     "CompactFunction": {"BakeoffCoreLayer"},
     "ReportsFunction": {"BakeoffCoreLayer"},
+    "NotifyFunction": {"BakeoffCoreLayer"},
+    "AuthorizeFunction": {"BakeoffCoreLayer"},
 }
 
 
@@ -105,6 +114,29 @@ def test_building_again_gives_the_same_bytes(
 )
 def test_functions_of_one_folder_have_the_same_bytes(build_folder: Path, one: str, other: str) -> None:
     assert _hashes(build_folder / one) == _hashes(build_folder / other)
+
+
+def test_the_bill_of_materials_names_everything_that_others_wrote(build_folder: Path) -> None:
+    bill = bill_of_materials(build_folder, "1.2.3")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(bill)) is None
+    named = {component["purl"].rpartition("@")[0] for component in bill["components"] if "purl" in component}
+    described = {path.name.removesuffix(".dist-info").rpartition("-")[0] for path in build_folder.rglob("*.dist-info")}
+    assert {purl.removeprefix("pkg:pypi/") for purl in named if ":pypi/" in purl} == {
+        name.replace("_", "-").replace(".", "-").lower() for name in described
+    }
+    assert {"pkg:npm/swagger-ui-dist", "pkg:npm/plotly.js-cartesian-dist-min"} <= named
+    holders = {each["ref"]: each["dependsOn"] for each in bill["dependencies"]}
+    assert holders["bakeoff"] == [f"bakeoff/{name}" for name in sorted({*FUNCTIONS, *LAYERS})]
+    assert all(not ref.startswith("pkg:pypi/scipy@") for ref in holders["bakeoff/AssignFunction"])
+    assert any(ref.startswith("pkg:pypi/scipy@") for ref in holders["bakeoff/AnalyzeFunction"])
+
+
+def test_the_same_build_has_the_same_bill(build_folder: Path) -> None:
+    assert bill_of_materials(build_folder, "1") == bill_of_materials(build_folder, "1")
+
+
+def test_every_licence_may_be_deployed(build_folder: Path) -> None:
+    assert refused(inventory(build_folder)) == []
 
 
 def test_versions_of_the_runtime_and_of_the_artefacts_agree(lambda_python: Path) -> None:

@@ -5,11 +5,15 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bakeoff_core.clock import utc_now
 from bakeoff_core.experiments.model import Experiment
+from bakeoff_core.identity.key_ring import KeyRing
+from bakeoff_core.stores.api_keys import DynamoApiKeyStore
 from bakeoff_core.stores.experiments import Audit, DynamoExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry, ModelVersion, artefact_key, metadata_key
 from tests.artefacts.conftest import Deployment
@@ -117,7 +121,7 @@ def test_experiments(emulate: Emulate, event: ReadEvent) -> None:
 def test_predict(emulate: Emulate, event: ReadEvent, model: dict[str, Any]) -> None:
     function = emulate("PredictFunction")
 
-    health = function.invoke(event("health"))
+    health = function.invoke(event("predict-health"))
     assert (health["statusCode"], json.loads(health["body"])["model_count"]) == (200, 1)
 
     answer = function.invoke(event("predict"))
@@ -150,8 +154,10 @@ def test_deliver(emulate: Emulate, event: ReadEvent, deployment: Deployment) -> 
 def test_analyze(
     emulate: Emulate, event: ReadEvent, deployment: Deployment, observed: dict[str, tuple[int, int]]
 ) -> None:
-    answer = emulate("AnalyzeFunction").invoke(event("analyze"))
+    function = emulate("AnalyzeFunction")
+    answer = function.invoke(event("analyze-direct"))
     assert ([report["experiment"] for report in answer["reports"]], answer["failed"]) == ([EXPERIMENT], [])
+    assert function.invoke(event("analyze")) == {"batchItemFailures": []}
     latest = f"reports/{EXPERIMENT}/latest/"
     assert objects(deployment, "ReportBucket", latest) == [
         f"{latest}{kind}.{form}" for kind in ("dashboard", "executive", "technical") for form in ("html", "json", "md")
@@ -185,6 +191,42 @@ def test_reports(emulate: Emulate, event: ReadEvent, observed: dict[str, tuple[i
     answer = emulate("ReportsFunction").invoke(event("reports"))
     assert answer["statusCode"] == 200
     assert users_and_clicks(json.loads(answer["body"])) == observed
+
+
+@pytest.mark.usefixtures("experiment")
+def test_dispatch(emulate: Emulate, event: ReadEvent, deployment: Deployment) -> None:
+    answer = emulate("DispatchFunction").invoke(event("dispatch"))
+    assert (answer["tasks"], answer["failed"]) == (1, [])
+    messages = deployment.client("sqs").receive_message(QueueUrl=deployment.names["AnalysisQueue"])["Messages"]
+    assert [json.loads(message["Body"])["experiment"] for message in messages] == [EXPERIMENT]
+
+
+def test_authorize(emulate: Emulate, event: ReadEvent, deployment: Deployment) -> None:
+    function, request = emulate("AuthorizeFunction"), event("authorize")
+    assert function.invoke(request) == {"isAuthorized": False}
+    ring = KeyRing(DynamoApiKeyStore(deployment.table("ApiKeysTable")), utc_now)
+    key = ring.create("test", frozenset({"read"}), created_by="test")
+    answer = function.invoke({**request, "headers": {**request["headers"], "x-api-key": str(key)}})
+    assert (answer["isAuthorized"], answer["context"]["scopes"]) == (True, "read")
+
+
+def test_notify(emulate: Emulate, event: ReadEvent, deployment: Deployment) -> None:
+    notice = event("notify")
+    body = json.loads(notice["Records"][0]["body"])
+    body["recipients"][0]["topic_arn"] = deployment.names["AlertTopic"]
+    notice["Records"][0]["body"] = json.dumps(body)
+    assert emulate("NotifyFunction").invoke(notice) == {"batchItemFailures": []}
+    sent = deployment.table("NotificationsTable").scan()["Items"]
+    assert body["id"] in json.dumps(sent, default=str)
+
+
+@pytest.mark.usefixtures("experiment", "model", "observed")
+@pytest.mark.parametrize("path", sorted((PROJECT_ROOT / "events").glob("*.json")), ids=lambda path: path.stem)
+def test_every_example_event_is_answered(emulate: Emulate, path: Path) -> None:
+    function = f"{path.stem.partition('-')[0].capitalize()}Function"
+    answer = emulate(function).invoke(json.loads(path.read_text()))
+    assert answer.get("statusCode", 200) < 400
+    assert answer.get("batchItemFailures", []) == []
 
 
 def users_and_clicks(results: dict[str, Any]) -> dict[str, tuple[int, int]]:

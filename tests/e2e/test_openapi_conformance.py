@@ -5,6 +5,7 @@ does not know. The requests are the same in every run; test_openapi_corners.py s
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -30,7 +31,7 @@ def session() -> Iterator[requests.Session]:
         yield session
 
 
-@schema.parametrize()
+@schema.parametrize()  # type: ignore[untyped-decorator]  # schemathesis makes it at run time
 @settings(
     max_examples=5,
     derandomize=True,
@@ -39,5 +40,5 @@ def session() -> Iterator[requests.Session]:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_every_answer_is_as_documented(case: Case, stack: Standin, session: requests.Session) -> None:
+def test_every_answer_is_as_documented(case: Case[Any], stack: Standin, session: requests.Session) -> None:
     check(case, stack, session)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -33,7 +34,7 @@ def session() -> Iterator[requests.Session]:
         yield session
 
 
-@schema.parametrize()
+@schema.parametrize()  # type: ignore[untyped-decorator]  # schemathesis makes it at run time
 @settings(
     max_examples=1,
     derandomize=True,
@@ -42,7 +43,7 @@ def session() -> Iterator[requests.Session]:
     phases=[Phase.explicit],
     suppress_health_check=list(HealthCheck),
 )
-def test_every_answer_is_as_documented(case: Case, stack: Standin, session: requests.Session) -> None:
+def test_every_answer_is_as_documented(case: Case[Any], stack: Standin, session: requests.Session) -> None:
     sent[case.operation.label] += 1
     if sent[case.operation.label] <= MOST_REQUESTS_AN_OPERATION:
         check(case, stack, session)
