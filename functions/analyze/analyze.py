@@ -121,7 +121,7 @@ class Worker:
                         self._do(engine, task, message.id)
                         continue
                 except RunTaken:
-                    logger.info("taken by somebody else", experiment=experiment)
+                    logger.info("taken by somebody else", experiment_name=experiment)
                     self._again(message, int(LEASE.total_seconds()))
                 except Exception as error:  # noqa: BLE001 - whatever it is, the other experiments go on
                     self._fail(message, experiment, error)
@@ -158,7 +158,7 @@ class Worker:
         report = self.rounds.run(engine, task, claimant)
         logger.info(
             "experiment looked at",
-            experiment=task.experiment,
+            experiment_name=task.experiment,
             kind=task.kind,
             due_at=task.due_at.isoformat(),
             report_id=None if report is None else report.report_id,
@@ -183,7 +183,7 @@ class Worker:
 
 def report_failure(name: str, error: Exception) -> None:
     """Log and count an experiment that failed."""
-    logger.error("analysis failed", experiment=name, exc_info=error)
+    logger.error("analysis failed", experiment_name=name, exc_info=error)
     count("analysis_errors_total", experiment=name)
 
 

@@ -21,7 +21,7 @@ _DELIVERY_WINDOWS_TO_SETTLE = 2
 
 def report_failure(name: str, error: Exception) -> None:
     """Log and count an experiment of which it could not be told what is due."""
-    logger.error("dispatch failed", experiment=name, exc_info=error)
+    logger.error("dispatch failed", experiment_name=name, exc_info=error)
     count("dispatch_errors_total", experiment=name)
 
 

@@ -47,7 +47,7 @@ def build_refresh(
 
 def report_failure(name: str, error: Exception) -> None:
     """Log and count a bandit that failed."""
-    logger.error("refresh failed", experiment=name, exc_info=error)
+    logger.error("refresh failed", experiment_name=name, exc_info=error)
     count("bandit_refresh_errors_total", experiment=name)
 
 

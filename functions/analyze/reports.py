@@ -79,7 +79,7 @@ def build_app(
             listing.overviews.put(overview_of(results, report_id))
         except DependencyUnavailable:
             # The next look writes it; whoever asked for the results has them.
-            logger.warning("overview not kept", experiment=results.experiment, exc_info=True)
+            logger.warning("overview not kept", experiment_name=results.experiment, exc_info=True)
 
     @app.get("/ab_test/experiments/{name}/stats")
     @app.get("/ab_test/experiment/{name}/stats", deprecated=True, name="read_statistics_at_the_older_path")

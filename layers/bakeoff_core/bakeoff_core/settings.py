@@ -22,7 +22,7 @@ class Settings(BaseModel):
     only what it may use.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     experiments_table: str = ""
     assignments_table: str = ""

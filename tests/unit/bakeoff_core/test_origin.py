@@ -9,6 +9,7 @@ from bakeoff_core.http import HttpApi
 from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from tests.support import LambdaContextFake, http_event
 
+CONTEXT: Any = LambdaContextFake()
 SECRET = "only-cloudfront-knows"
 Answer = Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -22,7 +23,7 @@ def answer_of_a_hot_function(event: Mapping[str, Any]) -> dict[str, Any]:
 def answer_of_a_managing_function(event: Mapping[str, Any]) -> dict[str, Any]:
     app = create_app("test")
     app.get("/health")(lambda: {"status": "healthy"})
-    return lambda_handler(app, SECRET)(event, LambdaContextFake())
+    return lambda_handler(app, SECRET)(event, CONTEXT)
 
 
 def request(headers: Mapping[str, str], authorizer: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class CloudEvent(BaseModel):
     event_value and experiment_name mean what they mean in a plain event, `metadata` and all others are the metadata.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
     __pydantic_extra__: dict[str, Extension] = Field(init=False)
 
     specversion: Literal["1.0"]

@@ -62,7 +62,7 @@ Moment = Annotated[
 class Event(BaseModel):
     """Something that a unit met or did, in version 1 of the schema."""
 
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, protected_namespaces=(), hide_input_in_errors=True)
 
     schema_version: Literal[1] = 1
     event_id: EventId
@@ -101,7 +101,7 @@ class Event(BaseModel):
 class EventRequest(BaseModel):
     """An event as a caller reports it to `POST /ab_test/events`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     event_id: EventId | None = None
     user_id: UnitId
