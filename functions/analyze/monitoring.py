@@ -97,7 +97,7 @@ class Monitor:
         try:
             return self.models.standings(references) if references else {}
         except DependencyUnavailable:
-            logger.exception("models could not be looked up", experiment=experiment.name)
+            logger.exception("models could not be looked up", experiment_name=experiment.name)
             return None
 
     def _change(self, name: str, change: Callable[[Watch, dict[str, Alert]], Step]) -> None:
@@ -111,7 +111,7 @@ class Monitor:
             except WatchChanged:
                 continue
             for untold in step.watch.untold[len(watch.untold) :]:
-                logger.info("alert", experiment=name, alert_id=untold.alert_id, change=untold.change)
+                logger.info("alert", experiment_name=name, alert_id=untold.alert_id, change=untold.change)
                 count(f"alert_{untold.change}_total", experiment=name)
             return
         raise DependencyUnavailable("the alert table")
@@ -132,7 +132,7 @@ class Monitor:
                 stopped = self.experiments.put(ended(present, "stop", now, stop.serving_group), audit)
             except VersionConflict:
                 continue
-            logger.info("stopped by a rule", experiment=looked_at.name, rule=stop.rule)
+            logger.info("stopped by a rule", experiment_name=looked_at.name, rule=stop.rule)
             count("experiment_stopped_total", experiment=looked_at.name)
             return AuditEntry(audit, stopped)
         raise VersionConflict(looked_at.name)
