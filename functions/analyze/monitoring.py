@@ -112,7 +112,7 @@ class Monitor:
                 continue
             for untold in step.watch.untold[len(watch.untold) :]:
                 logger.info("alert", experiment_name=name, alert_id=untold.alert_id, change=untold.change)
-                count(f"alert_{untold.change}_total", experiment=name)
+                count("alert_total", experiment=name, change=untold.change)
             return
         raise DependencyUnavailable("the alert table")
 
