@@ -6,7 +6,7 @@ from typing import Any
 
 from bakeoff_core.experiments.alerts import Alert, Change
 from bakeoff_core.experiments.model import Experiment
-from bakeoff_core.experiments.recipients import Recipient, Topic
+from bakeoff_core.experiments.recipients import MOST_RECIPIENTS, Recipient, Topic
 from bakeoff_core.notifications import Notification
 from bakeoff_core.stores.experiments import AuditEntry
 
@@ -14,28 +14,32 @@ _LONGEST_SUBJECT = 100
 _LONGEST_TEXT = 3_000
 
 
-def recipients_of(experiment: Experiment, topic: str) -> tuple[Recipient, ...]:
-    """List who is told: the deployment's own topic, if it has one, and those whom the rules name."""
-    own = (Topic(type="sns", topic_arn=topic),) if topic else ()
-    return (*own, *(each for each in experiment.alert_rules.recipients if each not in own))
-
-
-def alert_notice(experiment: Experiment, alert: Alert, change: Change, topic: str) -> Notification:
-    """Write the notice that an alert began or is over.
+def addressed(notice: Notification, experiment: Experiment, topic: str) -> list[Notification]:
+    """Address a notice to those who are told, in as many parts as it takes.
 
     Args:
-        experiment: The experiment, whose rules name the recipients.
-        alert: The alert.
-        change: Which of the two.
-        topic: The deployment's own topic, or nothing.
+        notice: What they are told.
+        experiment: The experiment, whose rules name recipients.
+        topic: The deployment's own topic, which is told as well; empty where there is none.
     """
+    own: tuple[Recipient, ...] = (Topic(type="sns", topic_arn=topic),) if topic else ()
+    everybody = (*own, *(each for each in experiment.alert_rules.recipients if each not in own))
+    parts = [everybody[start : start + MOST_RECIPIENTS] for start in range(0, len(everybody), MOST_RECIPIENTS)]
+    return [
+        notice.model_copy(update={"id": f"{notice.id}/{number}" if number else notice.id, "recipients": part})
+        for number, part in enumerate(parts)
+    ]
+
+
+def alert_notice(alert: Alert, change: Change) -> Notification:
+    """Write the notice that an alert began or is over."""
     opened = change == "opened"
     over = "" if alert.recovered_at is None else _over(alert)
     return Notification(
         id=f"alert/{alert.experiment}/{alert.alert_id}/{change}",
         kind="alert_opened" if opened else "alert_recovered",
         experiment=alert.experiment,
-        subject=_subject(experiment.name, alert.kind if opened else f"{alert.kind} is over"),
+        subject=_subject(alert.experiment, alert.kind if opened else f"{alert.kind} is over"),
         text="\n".join(
             [
                 _cut(alert.message if opened else f"{over} It was: {alert.message}", _LONGEST_TEXT),
@@ -44,7 +48,7 @@ def alert_notice(experiment: Experiment, alert: Alert, change: Change, topic: st
                 *([_how_to_acknowledge(alert)] if opened else []),
             ]
         ),
-        link=f"/ab_test/experiments/{alert.experiment}/alerts",
+        link=f"/dashboard/experiments/{alert.experiment}",
         figures={
             "alert_id": alert.alert_id,
             "kind": alert.kind,
@@ -52,35 +56,30 @@ def alert_notice(experiment: Experiment, alert: Alert, change: Change, topic: st
             **({} if opened else {"ended_by": alert.ended_by}),
             "figures": alert.figures,
         },
-        recipients=recipients_of(experiment, topic),
+        recipients=(),
         created_at=alert.opened_at if opened else alert.recovered_at or alert.last_seen_at,
     )
 
 
-def stop_notice(experiment: Experiment, stop: AuditEntry, topic: str) -> Notification:
-    """Write the notice that a rule stopped an experiment.
-
-    Args:
-        experiment: The experiment, whose rules name the recipients.
-        stop: What is on record of it.
-        topic: The deployment's own topic, or nothing.
-    """
+def stop_notice(stop: AuditEntry) -> Notification:
+    """Write the notice that a rule stopped an experiment, from what is on record of it."""
+    name = stop.experiment.name
     evidence: Mapping[str, Any] = stop.audit.evidence or {}
     return Notification(
-        id=f"stopped/{experiment.name}/{stop.experiment.version}",
+        id=f"stopped/{name}/{stop.experiment.version}",
         kind="experiment_stopped",
-        experiment=experiment.name,
-        subject=_subject(experiment.name, f"stopped, {str(evidence.get('rule', '')).replace('_', ' ')}"),
+        experiment=name,
+        subject=_subject(name, f"stopped, {str(evidence.get('rule', '')).replace('_', ' ')}"),
         text="\n".join(
             [
-                f"{experiment.name} was stopped on {_moment(stop.audit.at)} by its rule {evidence.get('rule')}.",
+                f"{name} was stopped on {_moment(stop.audit.at)} by its rule {evidence.get('rule')}.",
                 _cut(str(evidence.get("explanation", "")), _LONGEST_TEXT),
                 f"From now on {evidence.get('serving_group')} serves everybody.",
             ]
         ),
-        link=f"/ab_test/experiments/{experiment.name}/history",
+        link=f"/dashboard/experiments/{name}",
         figures=dict(evidence),
-        recipients=recipients_of(experiment, topic),
+        recipients=(),
         created_at=stop.audit.at,
     )
 

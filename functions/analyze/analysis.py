@@ -113,6 +113,7 @@ class _Analysis:
                 config_version=experiment.config_version,
                 first_exposure=summary.first_exposure,
                 last_exposure=summary.last_exposure,
+                last_seen=summary.last_seen,
             ),
             analysis=experiment.analysis,
             metrics=experiment.metrics,

@@ -160,7 +160,7 @@ def _few_users(kind: AlertKind, users: Callable[[AlertRules], int]) -> Callable[
             for name, group in look.results.groups.items()
             if group.n < threshold and look.experiment.shares[name] > 0
         }
-        if few and look.now - began(look.experiment, look.results) >= grace:
+        if few and look.results.as_of - began(look.experiment, look.results) >= grace:
             listed = ", ".join(f"{name} has {n:,}" for name, n in few.items())
             yield Finding(
                 kind,
@@ -211,10 +211,15 @@ def _sample_ratio(look: _Look) -> Iterator[Finding]:
 
 def _no_events(look: _Look) -> Iterator[Finding]:
     window = look.results.window
-    met = [moment for moment in (window.last_exposure, *(model.last for model in look.results.models)) if moment]
+    met = [
+        moment
+        for moment in (window.last_seen, window.last_exposure, *(model.last for model in look.results.models))
+        if moment
+    ]
     last = max(met, default=None)
     since = max([_went_on(look.experiment, look.results), *met])
-    hours = (look.now - since) / timedelta(hours=1)
+    # Not up to now: between planned looks the data stay those of the last one.
+    hours = (look.results.as_of - since) / timedelta(hours=1)
     if hours < look.rules.no_events.hours:
         return
     yield Finding(

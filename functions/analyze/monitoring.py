@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from alert_notices import alert_notice, stop_notice
+from alert_notices import addressed, alert_notice, stop_notice
 from bakeoff_core.clock import Clock
 from bakeoff_core.errors import DependencyUnavailable, VersionConflict
 from bakeoff_core.experiments.alerts import Alert, Untold, Watch
@@ -147,12 +147,9 @@ class Monitor:
         """Hand over what nobody was told yet, and only then take it off the list: a notice's id makes it once."""
         untold = self.alerts.watch(experiment.name).untold
         alerts = self.alerts.get(experiment.name, {each.alert_id for each in untold})
-        notices = [
-            alert_notice(experiment, alerts[each.alert_id], each.change, self.topic)
-            for each in untold
-            if each.alert_id in alerts
-        ]
-        self.notices.send([*notices, *([] if stop is None else [stop_notice(experiment, stop, self.topic)])])
+        notices = [alert_notice(alerts[each.alert_id], each.change) for each in untold if each.alert_id in alerts]
+        notices += [] if stop is None else [stop_notice(stop)]
+        self.notices.send([part for notice in notices for part in addressed(notice, experiment, self.topic)])
         if untold:
             self._change(experiment.name, lambda watch, _alerts: Step(_told(watch, untold), ()))
 

@@ -20,13 +20,20 @@ class _Document(BaseModel):
 
 
 class Window(_Document):
-    """Which exposures count, and when they happened."""
+    """Which exposures count, and when they happened.
+
+    Attributes:
+        first_exposure: When the first user came.
+        last_exposure: When the last new one came.
+        last_seen: When some user, new or not, met the experiment last.
+    """
 
     start: AwareDatetime | None
     end: AwareDatetime | None
     config_version: int
     first_exposure: AwareDatetime | None
     last_exposure: AwareDatetime | None
+    last_seen: AwareDatetime | None = None
 
 
 class ConversionValue(_Document):

@@ -134,7 +134,7 @@ class _Reading:
         self._caps: dict[str, float] = {self._metrics[position].name: cap for position, cap in self._rows(CAPS)}
 
     def summary(self, quality: DataQuality) -> Summary:
-        crossovers, first, last = self._rows(OBSERVED_WINDOW)[0]
+        crossovers, first, last, seen = self._rows(OBSERVED_WINDOW)[0]
         groups = [group.name for group in self._experiment.groups]
         readers: list[Callable[[], Mapping[str, Any]]] = [
             self._statistics,
@@ -155,6 +155,7 @@ class _Reading:
             quality=quality,
             first_exposure=None if first is None else moment_of(first),
             last_exposure=None if last is None else moment_of(last),
+            last_seen=None if seen is None else moment_of(seen),
             propensities=self._propensities(),
             caps=self._caps,
         )

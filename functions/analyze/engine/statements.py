@@ -40,7 +40,7 @@ class Query:
 _SUMS: tuple[Column, ...] = ("integer", "number", "number", "number", "number", "number")
 
 GROUP_SIZES = Query("group_sizes", ("text", "integer"))
-OBSERVED_WINDOW = Query("observed_window", ("integer", "integer", "integer"))
+OBSERVED_WINDOW = Query("observed_window", ("integer", "integer", "integer", "integer"))
 WAITING = Query("waiting", ("text", "integer", "integer"))
 METRIC_STATISTICS = Query("metric_statistics", ("text", "integer", "integer", *_SUMS, "number", "number"))
 SEGMENT_STATISTICS = Query("segment_statistics", ("text", "integer", "integer", "text", *_SUMS))

@@ -155,6 +155,7 @@ class Summary:
         quality: What was odd about the events.
         first_exposure: The earliest first exposure, UTC.
         last_exposure: The latest first exposure, UTC.
+        last_seen: The latest exposure of all, UTC.
         propensities: By group name, for a bandit; for other algorithms there are none.
         caps: By the name of a winsorised metric: where its values were cut off. A quantile is taken over the
             values of all units of all groups together (the inverse of their distribution function).
@@ -165,6 +166,7 @@ class Summary:
     quality: DataQuality = DataQuality()
     first_exposure: datetime | None = None
     last_exposure: datetime | None = None
+    last_seen: datetime | None = None
     propensities: Mapping[str, Propensities] = field(default_factory=dict)
     caps: Mapping[str, float] = field(default_factory=dict)
 

@@ -252,7 +252,7 @@ def _timeless(summary: Summary) -> Summary:
         name: replace(group, daily=(), cohorts={metric: {} for metric in group.cohorts})
         for name, group in summary.groups.items()
     }
-    return replace(summary, groups=groups, first_exposure=None, last_exposure=None)
+    return replace(summary, groups=groups, first_exposure=None, last_exposure=None, last_seen=None)
 
 
 def _quoted(column: str) -> str:

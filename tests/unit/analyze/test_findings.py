@@ -226,8 +226,20 @@ def test_silence_counts_from_the_start_from_a_pause_and_from_predictions() -> No
     resumed = entry("resume", NOW - timedelta(hours=5))
     assert found(subject, silent.model_copy(update={"history": (resumed,)})) == []
     assert found(subject, silent.model_copy(update={"models": (used("treatment", 1, 0),)})) == []
+    seen = silent.window.model_copy(update={"last_seen": NOW - timedelta(hours=5)})
+    assert found(subject, silent.model_copy(update={"window": seen})) == []
     early = START + timedelta(hours=5)
     assert found(subject, look(subject, users=(0, 0), last_exposure=None, now=early), now=early) == []
+
+
+def test_between_planned_looks_the_data_of_the_last_one_are_neither_old_nor_few() -> None:
+    rules = {"no_events": {"hours": 6}, "low_sample_size": {}, "grace_minutes": 2_000}
+    plan = {"inference": "group_sequential", "planned_looks": 2}
+    subject = experiment(rules=rules, analysis=plan, end_time=START + timedelta(days=2))
+    now = START + timedelta(hours=47)
+    results = look(subject, users=(7, 7), now=now, last_exposure=START + timedelta(hours=23))
+    assert results.as_of == START + timedelta(days=1)
+    assert found(subject, results, now=now) == []
 
 
 MODELS: list[dict[str, Any]] = [

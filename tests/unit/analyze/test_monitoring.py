@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from analysis import analyse
 from bakeoff_core.errors import DependencyUnavailable, VersionConflict
 from bakeoff_core.experiments.model import Experiment
+from bakeoff_core.experiments.recipients import MOST_RECIPIENTS
+from bakeoff_core.notifications import Notification
 from bakeoff_core.stores.alerts import InMemoryAlertStore, WatchChanged
 from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry, ModelVersion
@@ -125,7 +127,7 @@ def test_notices_go_to_the_topic_and_the_recipients_with_the_figures() -> None:
         f"Take note of it: bakeoff experiment acknowledge checkout_button {alert.alert_id}"
     )
     assert notice.figures["figures"] == {"users": {"control": 20, "treatment": 20}, "threshold": 50}
-    assert (notice.created_at, notice.link) == (NOON, "/ab_test/experiments/checkout_button/alerts")
+    assert (notice.created_at, notice.link) == (NOON, "/dashboard/experiments/checkout_button")
 
 
 def test_a_deployment_without_a_topic_tells_the_recipients_alone_and_the_topic_is_told_once() -> None:
@@ -136,6 +138,16 @@ def test_a_deployment_without_a_topic_tells_the_recipients_alone_and_the_topic_i
     silent.monitor = Monitor(silent.alerts, silent.experiments, silent.models, silent.notices, silent.clock, "")
     assert [each.status for each in silent.look(20)] == ["open"]
     assert silent.notices.notifications == []
+
+
+def test_as_many_recipients_as_rules_take_are_told_beside_the_topic() -> None:
+    recipients = [{"type": "email", "address": f"team-{number}@example.com"} for number in range(MOST_RECIPIENTS)]
+    world = World(alert_rules=RULES | {"recipients": recipients})
+    world.look(20)
+    first, second = world.notices.notifications
+    assert [len(each.recipients) for each in (first, second)] == [MOST_RECIPIENTS, 1]
+    assert second.id == f"{first.id}/1"
+    assert Notification.model_validate_json(second.model_dump_json()) == second
 
 
 def test_a_long_name_still_fits_a_subject() -> None:

@@ -164,6 +164,7 @@ def summarise(experiment: Experiment, arrivals: Sequence[Event], as_of: datetime
         quality=quality,
         first_exposure=min(moments, default=None),
         last_exposure=max(moments, default=None),
+        last_seen=max((each[-1].timestamp for each in drawn.values()), default=None),
         caps=analysis.caps,
     )
 

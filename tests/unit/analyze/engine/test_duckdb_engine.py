@@ -112,6 +112,7 @@ def test_a_unit_converts_once_and_one_without_events_counts_as_zero(summarise: S
     assert revenue(summary) == Moments(2, 42.5, 2 * 21.25**2)
     assert revenue(summary, "treatment") == Moments(1, 0.0, 0.0)
     assert (summary.first_exposure, summary.last_exposure) == (START, START)
+    assert summary.last_seen == START + timedelta(hours=0.5)
 
 
 def test_an_event_id_counts_once_across_objects(store: InMemoryObjectStore, summarise: Summarise) -> None:
