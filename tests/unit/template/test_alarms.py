@@ -49,6 +49,7 @@ def _emitted_in(tree: ast.Module) -> Iterator[tuple[str, set[str]]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in EMITTERS and node.args:
             first = node.args[0]
+            assert not isinstance(first, ast.JoinedStr), f"line {node.lineno}: name metrics where they can be found"
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 yield first.value, {each.arg for each in node.keywords if each.arg and each.arg != "value"}
         if isinstance(node, ast.Tuple) and node.elts:
