@@ -135,7 +135,7 @@ class Port:
     """
 
     def __init__(self, number: int) -> None:
-        # With its protocol named, asyncio sends small answers at once; else each waits for the receipt of the one before.
+        # With its protocol named, asyncio sends small answers at once; else each waits for the last one's receipt.
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
