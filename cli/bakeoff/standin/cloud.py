@@ -111,7 +111,8 @@ class Cloud:
     def _make_secret(self, name: str, generate: Mapping[str, Any]) -> str:
         client = self.session.client("secretsmanager", endpoint_url=self.endpoint_url)
         password = client.get_random_password(**generate)["RandomPassword"]
-        return client.create_secret(Name=f"{_STACK}-{name}", SecretString=password)["ARN"]
+        arn: str = client.create_secret(Name=f"{_STACK}-{name}", SecretString=password)["ARN"]
+        return arn
 
     def names(self) -> dict[str, str]:
         """The physical name of each resource, by its name in the template."""
