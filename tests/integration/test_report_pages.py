@@ -12,7 +12,7 @@ from rendering.blocks import Kind
 from rendering.documents import KINDS, in_words, to_html
 from rendering.plotly import label
 from tests.browser import Watched, overflow, serious_faults, watch
-from tests.unit.analyze.rendering.hostile import ATTACKS, attacked
+from tests.unit.analyze.rendering.hostile import ALL_AT_ONCE, ATTACKS, attacked
 from tests.unit.analyze.rendering.samples import full_results
 
 PHONE: dict[str, Any] = {"viewport": {"width": 375, "height": 800}, "is_mobile": True, "has_touch": True}
@@ -124,9 +124,17 @@ def test_without_scripts_the_tables_hold_the_numbers(browser: Browser, folder: P
         assert page.get_by_role("cell", name="11.42% to 12.69%").is_visible()
 
 
-@pytest.mark.parametrize("attack", [ATTACKS[0], ATTACKS[3]], ids=["script", "link"])
-def test_what_people_wrote_stays_text_in_the_page_and_its_charts(browser: Browser, tmp_path: Path, attack: str) -> None:
-    resist(browser, tmp_path, "dashboard", attack)
+def test_no_name_is_too_long_for_a_phone(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(to_html(attacked("w" * 128), "dashboard"))
+    with opened(browser, file, **PHONE) as watched:
+        assert overflow(watched.page) == 0
+        watched.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert overflow(watched.page) == 0
+
+
+def test_what_people_wrote_stays_text_in_the_page_and_its_charts(browser: Browser, tmp_path: Path) -> None:
+    resist(browser, tmp_path, "dashboard", ALL_AT_ONCE)
 
 
 @pytest.mark.slow

@@ -255,7 +255,7 @@ def plan_chart(results: Results) -> Chart | None:
     days, groups = _days(results)
     if plan is None or plan.needed is None or not days:
         return None
-    reached = [sum(each.all_users[at] for each in groups) for at in range(len(days))]
+    reached = list(map(sum, zip(*(each.all_users for each in groups), strict=True)))
     return Chart(
         "Users against the plan",
         plan_in_words(plan),

@@ -77,8 +77,8 @@ def segments_chart(results: Results, metric: Metric, group: str, level: str, tab
 def _of(effects: Sequence[SegmentEffect], metric: str, group: str) -> list[SegmentEffect]:
     """Those with most users, in their order."""
     own = [each for each in effects if (each.metric, each.group) == (metric, group)]
-    largest = sorted(own, key=lambda each: -(each.control_n + each.treatment_n))[:_MOST_SEGMENTS]
-    return [each for each in own if each in largest]
+    by_users = sorted(range(len(own)), key=lambda at: -(own[at].control_n + own[at].treatment_n))
+    return [own[at] for at in sorted(by_users[:_MOST_SEGMENTS])]
 
 
 def _chart(  # noqa: PLR0913 - what a chart is made of

@@ -15,6 +15,10 @@ ATTACKS = (
     "line\u2028separator\u2029and\nnewline\n\n# heading\n\n- item\n\n```\nfence",
 )
 
+ALL_AT_ONCE = (
+    "\"><script>alert(1)</script><img src=x onerror=alert(2)><a href='javascript:alert(3)'>a</a> <b>b</b> &lt;i&gt;"
+)
+
 
 @cache
 def attacked(text: str) -> Results:
