@@ -127,7 +127,7 @@ def text(page: "Page", selector: str) -> str:
 
 
 def percent(share: float, digits: int = 2) -> str:
-    return f"{100 * share:.{digits}f} %".replace("-", MINUS)
+    return f"{100 * share:.{digits}f}%".replace("-", MINUS)
 
 
 def points(share: float) -> str:

@@ -169,5 +169,5 @@ function split(line) {
 }
 
 function share(part) {
-  return `${Number((100 * part).toFixed(2))} %`;
+  return `${Number((100 * part).toFixed(2))}%`;
 }

@@ -214,5 +214,5 @@ export function estimate(found) {
 }
 
 export function level(results) {
-  return `${Number((100 * results.analysis.confidence_level).toFixed(2))} %`;
+  return `${Number((100 * results.analysis.confidence_level).toFixed(2))}%`;
 }

@@ -94,7 +94,7 @@ const mayChange = () => caller.may_change;
 
 function showModels() {
   section("models", "Models", line.models.length
-    ? table("Models of the groups", ["Group", "Model", "Status", "Predictions", "Stood in", "95 % within", "Drift"],
+    ? table("Models of the groups", ["Group", "Model", "Status", "Predictions", "Stood in", "95% within", "Drift"],
       line.models.map((model) => [
         model.shadow ? `${model.group} (shadow)` : model.group,
         `${model.model_name}:${model.model_version ?? "champion"}`,

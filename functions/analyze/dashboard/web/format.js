@@ -13,6 +13,7 @@ const DAY = new Intl.DateTimeFormat(LOCALE, { year: "numeric", month: "short", d
 
 export const NONE = "–";
 const MINUS = "−";
+const NBSP = "\u00a0";
 
 export const isRate = (kind) => RATES.has(kind);
 export const count = (number) => (number == null ? NONE : WHOLE.format(number));
@@ -40,7 +41,7 @@ export function percent(value, digits = 2) {
     return NONE;
   }
   const written = (100 * value).toLocaleString(LOCALE, { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return `${proper(written)} %`;
+  return `${proper(written)}%`;
 }
 
 /** A value of a metric: a rate in percent, anything else as it is. */
@@ -51,7 +52,7 @@ export function difference(amount, kind) {
   if (amount == null) {
     return NONE;
   }
-  return isRate(kind) ? signed(`${proper((100 * amount).toFixed(2))} pp`, amount) : signed(number(amount), amount);
+  return isRate(kind) ? signed(`${proper((100 * amount).toFixed(2))}${NBSP}pp`, amount) : signed(number(amount), amount);
 }
 
 export const relative = (amount) => (amount == null ? NONE : signed(percent(amount, 1), amount));

@@ -124,7 +124,7 @@ function users(overview) {
   return [
     el("strong", {}, count(overview.users)),
     planned,
-    last ? el("span", { class: "detail" }, `${count(last.users)} new on ${day(last.date)}`) : null,
+    last ? el("span", { class: "detail" }, `${count(last.users)} new on ${day(last.date)} (UTC)`) : null,
   ];
 }
 
