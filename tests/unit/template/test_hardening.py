@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bakeoff_core.identity.scopes import is_administrative
 from tests.cloudformation import Stack, referred, source, stack, walk
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/0000-1111"
@@ -172,7 +173,7 @@ def test_snapshots_are_for_functions_that_lambda_takes_them_of(production: Stack
         for name, function in functions(production).items()
         if "SnapStart" in function["Properties"]
     }
-    assert answering(production) - {"ReportsFunction"} <= started.keys()
+    assert answering(production) - {"ReportsFunction"} | {"AuthorizeFunction"} <= started.keys()
     for name, properties in started.items():
         assert properties["SnapStart"] == {"ApplyOn": "PublishedVersions"}
         assert properties.get("EphemeralStorage", {"Size": 512})["Size"] <= 512, name
@@ -198,18 +199,22 @@ def test_every_route_is_throttled_and_the_costly_ones_sooner(default: Stack) -> 
         for method in methods
     }
     assert api["RouteSettings"].keys() <= routes
+    administering = {route for route in routes if is_administrative(route)}
+    assert administering | {"POST /batch_predict"} <= api["RouteSettings"].keys()
     for settings in api["RouteSettings"].values():
         assert settings["ThrottlingRateLimit"] < usual["ThrottlingRateLimit"]
 
 
 def test_concurrency_is_reserved_where_it_is_asked_for(default: Stack) -> None:
-    parameters = {f"{name}ReservedConcurrency": "7" for name in ("Assign", "Predict", "Ingest")}
+    parameters = {f"{name}ReservedConcurrency": "7" for name in ("Assign", "Authorize", "Predict", "Ingest")}
     reserved = {
         name.removesuffix("Function"): function["Properties"]["ReservedConcurrentExecutions"]
         for name, function in functions(stack(**parameters)).items()
         if "ReservedConcurrentExecutions" in function["Properties"]
     }
-    assert {name: str(value) for name, value in reserved.items()} == {"Assign": "7", "Predict": "7", "Ingest": "7"}
+    assert {name: str(value) for name, value in reserved.items()} == dict.fromkeys(
+        ("Assign", "Authorize", "Predict", "Ingest"), "7"
+    )
     assert not any("ReservedConcurrentExecutions" in each["Properties"] for each in functions(default).values())
 
 
@@ -367,6 +372,16 @@ def test_every_queue_that_feeds_a_function_gives_up_into_another(default: Stack)
     # What Lambda could not deliver is tried for as long as the queue keeps it, which outlasts the stream.
     for name in feeding - {"DeliveryFailures"}:
         assert "deadLetterTargetArn" in default.properties(name)["RedrivePolicy"], name
+
+
+def test_a_message_comes_again_only_when_its_function_is_certainly_over(default: Stack) -> None:
+    for mapping in default.of_type("AWS::Lambda::EventSourceMapping").values():
+        [source] = referred(mapping["Properties"]["EventSourceArn"])
+        if source in default.of_type("AWS::SQS::Queue"):
+            function = mapping["Properties"]["FunctionName"]["Ref"].removesuffix("Aliaslive")
+            hidden = default.properties(source)["VisibilityTimeout"]
+            # What AWS asks for, so that throttled batches do not count as tries.
+            assert hidden >= 6 * default.properties(function)["Timeout"], source
 
 
 # Names, secrets, parameters
