@@ -6,6 +6,8 @@ import { clock } from "./format.js";
 
 const EVERY_MILLISECONDS = 15_000;
 
+let shown = null;
+
 /** Call `load` now, on demand, and every so often while the page is seen and the box is ticked. */
 export function keepFresh(load) {
   const automatic = document.getElementById("automatic");
@@ -52,12 +54,18 @@ function showError(error) {
   if (error === null) {
     place.hidden = true;
     place.replaceChildren();
+    shown = null;
     return;
   }
   if (!(error instanceof Refusal)) {
     console.error(error);
   }
   const text = error instanceof Refusal ? error.message : "The page met an error of its own; the console has it.";
+  // The same text again would be read out again.
+  if (shown === text) {
+    return;
+  }
+  shown = text;
   const signIn = error.status === 401 || error.status === 403;
   place.replaceChildren(text, ...(signIn ? [" ", el("a", { href: ROOT.href }, "Sign in")] : []));
   place.hidden = false;
