@@ -96,6 +96,16 @@ def calls_of(entry_point: str) -> frozenset[AwsCall]:
 
 
 @cache
+def texts_of(entry_point: str) -> frozenset[str]:
+    """Find the texts in the code that a module's handler may run, such as the beginnings of keys.
+
+    Args:
+        entry_point: The module.
+    """
+    return _Reach(_code()).texts(entry_point)
+
+
+@cache
 def _code() -> build.BuildResult:
     roots = [
         PROJECT / "layers" / "bakeoff_core",
@@ -150,6 +160,7 @@ class _References:
         self.calls: list[CallExpr] = []
         self.transacted: list[tuple[str, str]] = []
         self.values: dict[str, Expression] = {}
+        self.texts: set[str] = set()
         self._imported = isinstance(root, MypyFile)
         for child in root.defs if isinstance(root, MypyFile) else _children(root):
             self._visit(child)
@@ -168,6 +179,8 @@ class _References:
             self.members.append(node)
         elif isinstance(node, CallExpr):
             self.calls.append(node)
+        elif isinstance(node, StrExpr):
+            self.texts.add(node.value)
         elif isinstance(node, DictExpr):
             self.transacted += [
                 (key.value, _table_attribute(value))
@@ -208,7 +221,15 @@ class _Reach:
         self._waiting: list[tuple[str, Node, TypeInfo | None]] = []
         self._references: dict[str, _References] = {}
 
+    def texts(self, entry_point: str) -> frozenset[str]:
+        self._explore(entry_point)
+        return frozenset().union(*(references.texts for references in self._references.values()))
+
     def calls(self, entry_point: str) -> frozenset[AwsCall]:
+        self._explore(entry_point)
+        return frozenset(self._aws_calls())
+
+    def _explore(self, entry_point: str) -> None:
         file = self._files[entry_point]
         self._follow(entry_point, file, None)
         self._import(file)
@@ -218,7 +239,6 @@ class _Reach:
                 self._read(*self._waiting.pop())
             if not self._follow_protocols():
                 break
-        return frozenset(self._aws_calls())
 
     # Following
 

@@ -3,14 +3,15 @@
 What the code calls is read from it (tests/aws_calls.py), what a function may do from the transformed template.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
 import pytest
 
-from tests.aws_calls import AwsCall, calls_of
-from tests.cloudformation import Stack, referred, stack
+from tests.aws_calls import AwsCall, calls_of, texts_of
+from tests.cloudformation import Stack, referred, stack, walk
 
 # Reading all code with its types takes longer than a developer waits.
 pytestmark = pytest.mark.slow
@@ -40,17 +41,20 @@ def template() -> Stack:
     )
 
 
+def statements(template: Stack, function: str) -> list[Mapping[str, Any]]:
+    """What a function's role and the policies on it grant."""
+    granting = [policy["PolicyDocument"] for policy in template.properties(f"{function}Role")["Policies"]]
+    granting += [
+        policy["Properties"]["PolicyDocument"]
+        for policy in template.of_type("AWS::IAM::Policy").values()
+        if f"{function}Role" in referred(policy["Properties"]["Roles"])
+    ]
+    return [statement for document in granting for statement in document["Statement"]]
+
+
 def granted(template: Stack, function: str) -> set[Grant]:
     """Each action that a function's role has, with the resource that it has it on; empty for all of them."""
-    statements = [
-        statement
-        for policy in template.properties(f"{function}Role")["Policies"]
-        for statement in policy["PolicyDocument"]["Statement"]
-    ]
-    for policy in template.of_type("AWS::IAM::Policy").values():
-        if f"{function}Role" in referred(policy["Properties"]["Roles"]):
-            statements += policy["Properties"]["PolicyDocument"]["Statement"]
-    return {grant for statement in statements for grant in _grants(statement)}
+    return {grant for statement in statements(template, function) for grant in _grants(statement)}
 
 
 def _grants(statement: Mapping[str, Any]) -> Iterable[Grant]:
@@ -146,6 +150,21 @@ def test_every_single_grant_would_be_missed(template: Stack, function: str) -> N
 )
 def test_a_grant_too_many_would_be_noticed(template: Stack, function: str, grant: Grant) -> None:
     assert grant in differences(granted(template, function) | {grant}, needed(template, function))[0]
+
+
+@pytest.mark.parametrize("function", functions())
+def test_objects_are_granted_below_prefixes_that_the_code_has(template: Stack, function: str) -> None:
+    prefixes = {
+        prefix
+        for statement in statements(template, function)
+        for _, value in walk(statement["Resource"])
+        if isinstance(value, str)
+        for prefix in re.findall(r"^\$\{\w+Bucket\.Arn\}/(.+)\*$", value)
+    }
+    texts = texts_of(template.properties(function)["Handler"].removesuffix(".handler"))
+    for prefix in prefixes:
+        assert prefix.endswith("/"), prefix
+        assert any(text.startswith(prefix) for text in texts), f"{function} never uses {prefix}"
 
 
 def test_only_management_and_monitoring_write_experiments(template: Stack) -> None:
