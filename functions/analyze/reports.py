@@ -19,7 +19,7 @@ from bakeoff_core.settings import Settings
 from bakeoff_core.stores.alerts import DynamoAlertStore
 from bakeoff_core.stores.arms import DynamoArmStore
 from bakeoff_core.stores.aws import client, table
-from bakeoff_core.stores.experiments import DynamoExperimentStore, ExperimentStore
+from bakeoff_core.stores.experiments import DynamoExperimentIndex, DynamoExperimentStore, ExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.overviews import DynamoOverviewStore
@@ -138,6 +138,7 @@ def _build_app(settings: Settings) -> FastAPI:
         utc_now,
         Looker(models, Background(experiments, DynamoArmStore(table(settings.arms_table)))),
         Listing(
+            DynamoExperimentIndex(table(settings.experiments_table)),
             experiments,
             overviews,
             DynamoAlertStore(table(settings.alerts_table)),

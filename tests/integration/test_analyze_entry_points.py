@@ -16,7 +16,7 @@ from bakeoff_core.events.model import Event
 from bakeoff_core.http.fastapi_app import lambda_handler
 from bakeoff_core.stores.alerts import InMemoryAlertStore
 from bakeoff_core.stores.arms import InMemoryArmStore
-from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
+from bakeoff_core.stores.experiments import Audit, InMemoryExperimentIndex, InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry, ModelVersion
 from bakeoff_core.stores.notifications import InMemoryNotificationQueue
 from bakeoff_core.stores.objects import InMemoryObjectStore
@@ -107,7 +107,8 @@ def analyze(world: World) -> Analyze:
 
 @pytest.fixture
 def call(world: World) -> Call:
-    listing = Listing(world.experiments, world.overviews, InMemoryAlertStore(), world.models, world.clock)
+    index = InMemoryExperimentIndex(world.experiments)
+    listing = Listing(index, world.experiments, world.overviews, InMemoryAlertStore(), world.models, world.clock)
     looker = Looker(world.models, Background(world.experiments, InMemoryArmStore()))
     app = build_app(world.experiments, world.reports, world.open_engine, world.clock, looker, listing)
     handler = lambda_handler(app)

@@ -14,7 +14,7 @@ from bakeoff_core.experiments.lifecycle import actions_from
 from bakeoff_core.experiments.metrics import MetricKind
 from bakeoff_core.experiments.model import Algorithm, Experiment, Group, Status
 from bakeoff_core.experiments.overview import ModelOverview, Overview
-from bakeoff_core.stores.experiments import ExperimentStore
+from bakeoff_core.stores.experiments import ExperimentIndex, ExperimentStore
 from bakeoff_core.stores.models import ModelReference, Standing
 from bakeoff_core.stores.overviews import OverviewStore
 from dashboard.caller import Caller
@@ -181,6 +181,7 @@ class Listing:
     """Reads the dashboard: a handful of batched reads for all of it, and no report.
 
     Attributes:
+        index: All experiments.
         experiments: Where experiments are kept.
         overviews: The latest look at each.
         alerts: The open alerts.
@@ -189,6 +190,7 @@ class Listing:
         changed_by_keys: Whether a key can change experiments, which may also be left to IAM alone.
     """
 
+    index: ExperimentIndex
     experiments: ExperimentStore
     overviews: OverviewStore
     alerts: OpenAlerts
@@ -205,7 +207,7 @@ class Listing:
             limit: How many at most; fewer where they are large.
         """
         caller = self._limited(caller)
-        found = self.experiments.list()
+        found = self.index.listed()
         following = [each for each in found if each.name > after]
         lines: list[ExperimentLine] = []
         size = 0

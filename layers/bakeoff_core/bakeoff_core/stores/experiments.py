@@ -20,6 +20,7 @@ ALL = "*"
 """Stands for all experiments where a name is expected."""
 
 _CURRENT = "current"
+_LISTED, _YES = "listed", "yes"
 _LARGEST_DOCUMENT = 390_000  # bytes; DynamoDB takes items of 400 KB, with their attributes' names and keys
 
 
@@ -178,7 +179,9 @@ class DynamoExperimentStore:
         }
         if audit.evidence is not None:
             entry["evidence"] = json.dumps(audit.evidence, allow_nan=False)
-        puts = [{"Item": {**document, "item": _CURRENT}, **_only_after(experiment.version)}, {"Item": entry}]
+        listed = {} if successor.archived_at is not None else {_LISTED: _YES}
+        current = {**document, "item": _CURRENT, **listed}
+        puts = [{"Item": current, **_only_after(experiment.version)}, {"Item": entry}]
         if claim is not None:
             item = {**_claims_key(claim.namespace), "version": claim.claims + 1}
             puts.append({"Item": item, **_only_after(claim.claims)})
@@ -238,6 +241,52 @@ class DynamoExperimentStore:
             (experiment for experiment in found if experiment.archived_at is None),
             key=lambda experiment: experiment.name,
         )
+
+
+class ExperimentIndex(Protocol):
+    """All experiments that are not archived, however long their histories."""
+
+    def listed(self) -> list[Experiment]:
+        """Read them by name; a change may take a moment to be among them."""
+        ...
+
+
+class InMemoryExperimentIndex:
+    """The experiments of a store in memory.
+
+    Args:
+        store: The store.
+    """
+
+    def __init__(self, store: InMemoryExperimentStore) -> None:
+        self._store = store
+
+    def listed(self) -> list[Experiment]:
+        """Read the experiments that are not archived, by name."""
+        return self._store.list()
+
+
+class DynamoExperimentIndex:
+    """An index of the experiments' table that holds their current items alone, and of those only what is not archived.
+
+    Args:
+        table: The boto3 Table, with an index `listed` of hash key `listed` and range key `name`.
+    """
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def listed(self) -> list[Experiment]:
+        """Read the experiments that are not archived, by name."""
+        pages = self._table.meta.client.get_paginator("query").paginate(
+            TableName=self._table.name,
+            IndexName=_LISTED,
+            KeyConditionExpression="#listed = :yes",
+            ExpressionAttributeNames={"#listed": _LISTED},
+            ExpressionAttributeValues={":yes": _YES},
+        )
+        with aws_failures("the experiment table"):
+            return [Experiment.model_validate_json(item["document"]) for page in pages for item in page["Items"]]
 
 
 def _claims_key(namespace: str) -> dict[str, str]:

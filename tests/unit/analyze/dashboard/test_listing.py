@@ -12,7 +12,7 @@ from bakeoff_core.errors import ExperimentNotFound
 from bakeoff_core.experiments.alerts import Alert, Signal, Watch
 from bakeoff_core.experiments.overview import DecisionOverview, GroupOverview, ModelOverview, Overview
 from bakeoff_core.stores.alerts import InMemoryAlertStore
-from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
+from bakeoff_core.stores.experiments import Audit, InMemoryExperimentIndex, InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry, ModelReference, ModelVersion, Standing
 from bakeoff_core.stores.overviews import InMemoryOverviewStore
 from dashboard.caller import Caller
@@ -71,7 +71,8 @@ class World:
 
     @property
     def listing(self) -> Listing:
-        return Listing(self.experiments, self.overviews, self.alerts, self, self.clock)
+        index = InMemoryExperimentIndex(self.experiments)
+        return Listing(index, self.experiments, self.overviews, self.alerts, self, self.clock)
 
     def read(self, caller: Caller = ADMIN, **options: Any) -> Dashboard:
         return self.listing.all(caller, **options)

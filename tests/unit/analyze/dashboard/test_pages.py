@@ -12,7 +12,7 @@ import pytest
 
 from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.stores.alerts import InMemoryAlertStore
-from bakeoff_core.stores.experiments import InMemoryExperimentStore
+from bakeoff_core.stores.experiments import InMemoryExperimentIndex, InMemoryExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry
 from bakeoff_core.stores.overviews import InMemoryOverviewStore
 from dashboard import pages
@@ -43,8 +43,9 @@ Get = Callable[..., Answer]
 def get() -> Get:
     app = create_app("test")
     models = InMemoryModelRegistry(lambda: NOON)
-    stores = InMemoryExperimentStore(), InMemoryOverviewStore(), InMemoryAlertStore()
-    add_dashboard(app, Listing(*stores, models, lambda: NOON))
+    experiments = InMemoryExperimentStore()
+    stores = experiments, InMemoryOverviewStore(), InMemoryAlertStore()
+    add_dashboard(app, Listing(InMemoryExperimentIndex(experiments), *stores, models, lambda: NOON))
     handler = lambda_handler(app)
     context: Any = LambdaContextFake()
 

@@ -76,7 +76,6 @@ ALLOWED = {
         "dynamodb:BatchGetItem",
         "dynamodb:GetItem",
         "dynamodb:Query",
-        "dynamodb:Scan",
         "dynamodb:UpdateItem",
         "s3:GetObject",
         "s3:ListBucket",
