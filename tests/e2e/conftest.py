@@ -29,7 +29,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 @pytest.fixture(scope="session")
 def standin(job: Job) -> Iterator[Standin]:
-    with Standin(job.template, logs=job.logs) as standin:
+    with Standin(job.template, logs=job.logs, enforce_permissions=True) as standin:
         yield standin
 
 

@@ -11,6 +11,7 @@ from bakeoff.standin.cloud import ACCOUNT, CREDENTIALS, REGION, Cloud, data_plan
 from bakeoff.standin.functions import Function
 from bakeoff.standin.gateway import Gateway, GatewayServer, Port
 from bakeoff.standin.keys import new_keys
+from bakeoff.standin.permissions import Permission, arn, permissions_of
 from bakeoff.standin.pollers import KinesisPoller, Poller, SourceMapping, SqsPoller
 from bakeoff.standin.retries import RetryPolicy
 from bakeoff.standin.routing import Router
@@ -43,6 +44,7 @@ class Standin:
         parameters: Values for the template's parameters.
         max_containers: Processes that a function may have at once.
         keep: A folder that tables and buckets are read from at the start and written to at the end.
+        enforce_permissions: Whether a function may do no more than its role.
 
     Attributes:
         url: Where the HTTP API answers.
@@ -58,7 +60,7 @@ class Standin:
     environment: Mapping[str, str]
     keys: Mapping[Scope, str]
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter a property of the stack
         self,
         template: Path,
         *,
@@ -67,6 +69,7 @@ class Standin:
         parameters: Mapping[str, str] = DEFAULT_PARAMETERS,
         max_containers: int = 2,
         keep: Path | None = None,
+        enforce_permissions: bool = False,
     ) -> None:
         self._template = template
         self._logs = logs
@@ -74,6 +77,7 @@ class Standin:
         self._parameters = parameters
         self._max_containers = max_containers
         self._keep = keep
+        self._enforce_permissions = enforce_permissions
         self._stack = ExitStack()
         self._functions: dict[str, Function] = {}
         self._pollers: list[Poller] = []
@@ -137,7 +141,7 @@ class Standin:
             stack.callback(save, self._cloud, self._holdings(declarations), self._keep)
 
         self._functions = {
-            name: Function(self._configuration(declaration, values), self._max_containers)
+            name: Function(self._configuration(declarations, declaration, values), self._max_containers)
             for name, declaration in declarations.functions.items()
         }
         for function in self._functions.values():
@@ -176,7 +180,9 @@ class Standin:
             buckets={n: self.resources[n] for n, kind in kinds.items() if kind == "AWS::S3::Bucket"},
         )
 
-    def _configuration(self, declaration: FunctionDeclaration, values: Mapping[Any, Any]) -> FunctionConfiguration:
+    def _configuration(
+        self, declarations: Declarations, declaration: FunctionDeclaration, values: Mapping[Any, Any]
+    ) -> FunctionConfiguration:
         name = declaration.name
         memory = int(values[name, "memory"])
         variables = {variable: str(values[name, variable]) for variable in declaration.environment}
@@ -199,7 +205,14 @@ class Standin:
             },
             arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
             log=self._logs.resolve() / f"{name}.log",
+            permissions=self._permissions(declarations, name) if self._enforce_permissions else None,
         )
+
+    def _permissions(self, declarations: Declarations, function: str) -> tuple[Permission, ...]:
+        kinds = {name: resource["Type"] for name, resource in declarations.resources.items()}
+        arns = {name: arn(kinds[name], physical) for name, physical in self.resources.items()}
+        role = declarations.resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]
+        return permissions_of(role, declarations.resources, arns)
 
     def _aws_environment(self) -> dict[str, str]:
         return {

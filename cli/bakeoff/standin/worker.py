@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bakeoff.standin.permissions import Permission, refuse_what_is_not_granted
+
 _INHERITED = ("PATH", "LANG", "LC_ALL", "HOME", "SYSTEMROOT", "LD_LIBRARY_PATH")
 
 
@@ -31,6 +33,7 @@ class FunctionConfiguration:
     environment: Mapping[str, str]
     arn: str
     log: Path
+    permissions: tuple[Permission, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,12 @@ def initialize(configuration: FunctionConfiguration) -> None:
     time.tzset()
     sys.path[:0] = [str(folder) for folder in (configuration.code, *configuration.layers)]
     _configuration = configuration
+    if configuration.permissions is not None:
+        # Only now: a session reads its settings from the environment.
+        import boto3  # noqa: PLC0415
+
+        boto3.setup_default_session()
+        refuse_what_is_not_granted(configuration.permissions, boto3.DEFAULT_SESSION)
     module, _, attribute = configuration.handler.rpartition(".")
     try:
         _handler = getattr(importlib.import_module(module.replace("/", ".")), attribute)
