@@ -27,7 +27,7 @@ NOTHING = object()
 """What a property that is left out evaluates to."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Stack:
     """The template under given parameters.
 
