@@ -8,10 +8,12 @@ the data.
 import argparse
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
@@ -85,6 +87,8 @@ def adopt(cloudformation: Any, old: str, new: str, template: Mapping[str, Any]) 
         raise NothingToAdopt(f"{old} left no table, bucket or secret behind")
     reduced["Resources"] = {name: reduced["Resources"][name] for name in left}
     [described] = cloudformation.describe_stacks(StackName=old)["Stacks"]
+    with suppress(ClientError):  # there is none, unless somebody had a look before
+        cloudformation.delete_change_set(StackName=new, ChangeSetName=CHANGE_SET)
     cloudformation.create_change_set(
         StackName=new,
         ChangeSetName=CHANGE_SET,

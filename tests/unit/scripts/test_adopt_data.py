@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from scripts.adopt_data import NothingToAdopt, adopt, data_template, execute
@@ -36,6 +37,11 @@ class CloudFormationFake:
         return {
             "Stacks": [{"Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]}],
         }
+
+    def delete_change_set(self, **arguments: Any) -> None:
+        if not any(name == "create_change_set" for name, _ in self.asked):
+            raise ClientError({"Error": {"Code": "ChangeSetNotFound", "Message": "none"}}, "DeleteChangeSet")
+        self.asked.append(("delete_change_set", arguments))
 
     def create_change_set(self, **arguments: Any) -> None:
         self.asked.append(("create_change_set", arguments))
@@ -111,6 +117,13 @@ def test_what_the_old_stack_left_is_imported_under_its_names() -> None:
     template = json.loads(asked["TemplateBody"])
     assert template["Resources"].keys() == adopted.keys()
     assert all(each["DeletionPolicy"] == "Retain" for each in template["Resources"].values())
+
+
+def test_a_look_does_not_stand_in_the_way_of_doing_it() -> None:
+    fake = CloudFormationFake({"ExperimentsTable": "bakeoff-ExperimentsTable-A"})
+    adopt(fake, OLD, "bakeoff", source())
+    adopt(fake, OLD, "bakeoff", source())
+    assert [name for name, _ in fake.asked] == ["create_change_set", "delete_change_set", "create_change_set"]
 
 
 def test_a_stack_that_left_nothing_is_told_of() -> None:
