@@ -22,7 +22,7 @@ CONTEXT: Any = LambdaContextFake()
 
 @pytest.fixture(scope="module")
 def answers() -> dict[str, HttpAnswer]:
-    """What the handler answers, as API Gateway would pass it on; asked before there is a browser with its event loop."""
+    """What the handler answers, as API Gateway would pass it on, asked before a browser brings its event loop."""
     app = create_app("test")
     add_documentation(app)
     handler = lambda_handler(app)

@@ -36,7 +36,7 @@ Part = Literal["schedule", "alert_rules"]
 """A part of an experiment that has a route of its own: it changes whatever the experiment's status is, and touches
 neither what units meet nor what decides."""
 
-_PARTS: tuple[Part, ...] = get_args(Part)
+_PARTS: tuple[str, ...] = get_args(Part)
 
 SET_BY_BAKEOFF = frozenset(Experiment.model_fields) - DEFINED
 """What Bakeoff itself keeps track of, and no caller sets."""
