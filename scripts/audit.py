@@ -25,12 +25,12 @@ class Audit:
     Attributes:
         looked_up: How many packages there were advisories to read of.
         vulnerable: A line for each vulnerability.
-        not_looked_up: A line for each package that nothing could be learned of.
+        not_looked_up: Packages that nothing could be learned of, by the reason.
     """
 
     looked_up: int
     vulnerable: tuple[str, ...]
-    not_looked_up: tuple[str, ...]
+    not_looked_up: Mapping[str, tuple[str, ...]]
 
 
 def read_report(report: Mapping[str, Any]) -> Audit:
@@ -43,8 +43,14 @@ def read_report(report: Mapping[str, Any]) -> Audit:
             for each in found
             for flaw in each.get("vulns", ())
         ),
-        not_looked_up=tuple(f"{each['name']}: {each['skip_reason']}" for each in found if "skip_reason" in each),
+        not_looked_up=_by_reason({each["name"]: each["skip_reason"] for each in found if "skip_reason" in each}),
     )
+
+
+def _by_reason(reasons: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    # What follows the colon is the package again.
+    kinds = {name: reason.partition(":")[0] for name, reason in reasons.items()}
+    return {kind: tuple(name for name in kinds if kinds[name] == kind) for kind in dict.fromkeys(kinds.values())}
 
 
 def ask(pins: Sequence[str]) -> Audit:
@@ -61,20 +67,20 @@ def ask(pins: Sequence[str]) -> Audit:
         try:
             ran = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
         except subprocess.TimeoutExpired:
-            return Audit(0, (), tuple(f"{pin}: no answer within {_SECONDS} seconds" for pin in pins))
+            return Audit(0, (), {f"no answer within {_SECONDS} seconds": tuple(pins)})
         if not report.exists():
             reason = (ran.stderr.strip().splitlines() or ["pip-audit failed"])[-1]
-            return Audit(0, (), tuple(f"{pin}: {reason}" for pin in pins))
+            return Audit(0, (), {reason: tuple(pins)})
         return read_report(json.loads(report.read_text()))
 
 
 def describe(audit: Audit) -> str:
     """Say what came of an audit, above all what could not be learned."""
     lines = [f"VULNERABLE {line}" for line in audit.vulnerable]
-    lines += [f"NOT AUDITED {line}" for line in audit.not_looked_up]
+    lines += [f"NOT AUDITED {', '.join(names)}: {reason}" for reason, names in audit.not_looked_up.items()]
+    unknown = sum(map(len, audit.not_looked_up.values()))
     lines.append(
-        f"{audit.looked_up} packages looked up, {len(audit.vulnerable)} vulnerabilities; "
-        f"{len(audit.not_looked_up)} packages NOT AUDITED"
+        f"Looked up: {audit.looked_up}. Vulnerabilities: {len(audit.vulnerable)}. Packages NOT AUDITED: {unknown}."
     )
     return "\n".join(lines)
 

@@ -88,17 +88,24 @@ def test_byte_code_names_no_folder_of_the_build_machine(build_folder: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("folder", "layer"), [("bakeoff_core", "BakeoffCoreLayer"), ("model_runtime", "ModelRuntimeLayer")]
+    ("folder", "name"),
+    [
+        ("layers/bakeoff_core", "BakeoffCoreLayer"),
+        ("layers/model_runtime", "ModelRuntimeLayer"),
+        ("functions/predict", "PredictFunction"),
+        ("functions/authorize", "AuthorizeFunction"),
+        ("functions/notify", "NotifyFunction"),
+    ],
 )
 def test_building_again_gives_the_same_bytes(
-    build_folder: Path, architecture: str, tmp_path: Path, folder: str, layer: str
+    build_folder: Path, architecture: str, tmp_path: Path, folder: str, name: str
 ) -> None:
-    again = tmp_path / layer
+    again = tmp_path / name
     run(
-        ["make", f"build-{layer}", f"ARTIFACTS_DIR={again}", f"ARCHITECTURE={architecture}"],
-        folder=PROJECT_ROOT / "layers" / folder,
+        ["make", f"build-{name}", f"ARTIFACTS_DIR={again}", f"ARCHITECTURE={architecture}"],
+        folder=PROJECT_ROOT / folder,
     )
-    assert _hashes(again) == _hashes(build_folder / layer)
+    assert _hashes(again) == _hashes(build_folder / name)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from bakeoff.commands.failures import failures_in_words
 from bakeoff.costs.monthly import Line, monthly_lines, total
-from bakeoff.costs.prices import PriceTable, read_prices
+from bakeoff.costs.prices import read_prices
 from bakeoff.costs.workload import Workload
 
 Format = Literal["table", "json"]
@@ -93,11 +93,13 @@ def cost(  # noqa: PLR0913 - every option of the command
         }
         typer.echo(json.dumps(document, indent=2))
         return
-    Console().print(_detailed(lines, table) if details else _by_service(lines, table))
+    console = Console()
+    console.print(f"[bold]{table.currency} a month, at prices of {table.region} as of {table.as_of.isoformat()}[/bold]")
+    console.print(_detailed(lines) if details else _by_service(lines))
 
 
-def _by_service(lines: tuple[Line, ...], prices: PriceTable) -> Table:
-    table = _table(prices)
+def _by_service(lines: tuple[Line, ...]) -> Table:
+    table = _table()
     for service, own in groupby(lines, key=lambda line: line.service):
         table.add_row(service, _money(total(tuple(own))))
     table.add_section()
@@ -105,8 +107,8 @@ def _by_service(lines: tuple[Line, ...], prices: PriceTable) -> Table:
     return table
 
 
-def _detailed(lines: tuple[Line, ...], prices: PriceTable) -> Table:
-    table = _table(prices, "what", "quantity", "unit")
+def _detailed(lines: tuple[Line, ...]) -> Table:
+    table = _table("what", "quantity", "unit")
     for service, own in groupby(lines, key=lambda line: line.service):
         for index, line in enumerate(own):
             table.add_row("" if index else service, line.what, _quantity(line.quantity), line.unit, _money(line.cost))
@@ -115,9 +117,8 @@ def _detailed(lines: tuple[Line, ...], prices: PriceTable) -> Table:
     return table
 
 
-def _table(prices: PriceTable, *headings: str) -> Table:
-    title = f"{prices.currency} a month, prices of {prices.region} as of {prices.as_of.isoformat()}"
-    table = Table(title=title, title_justify="left", title_style="bold")
+def _table(*headings: str) -> Table:
+    table = Table()
     table.add_column("service")
     for heading in headings:
         table.add_column(heading, justify="right" if heading == "quantity" else "left")

@@ -15,7 +15,6 @@ from stats.means import Moments
 from stats.proportions import Proportion
 from tests.support import NOON, experiment
 
-
 NAMES = [f"{kind}.{form}" for kind in ("dashboard", "executive", "technical") for form in ("html", "json", "md")]
 
 

@@ -119,7 +119,8 @@ REPORT = {
             "version": "2",
             "vulns": [{"id": "PYSEC-1", "fix_versions": ["3"]}, {"id": "PYSEC-2", "fix_versions": []}],
         },
-        {"name": "odd", "skip_reason": "not on PyPI"},
+        {"name": "odd", "skip_reason": "not on PyPI: odd (1)"},
+        {"name": "even", "skip_reason": "not on PyPI: even (2)"},
     ]
 }
 
@@ -128,18 +129,18 @@ def test_an_audit_tells_what_it_found_and_what_it_could_not_learn() -> None:
     assert describe(read_report(REPORT)).splitlines() == [
         "VULNERABLE weak 2: PYSEC-1, fixed in 3",
         "VULNERABLE weak 2: PYSEC-2, fixed in none",
-        "NOT AUDITED odd: not on PyPI",
-        "2 packages looked up, 2 vulnerabilities; 1 packages NOT AUDITED",
+        "NOT AUDITED odd, even: not on PyPI",
+        "Looked up: 2. Vulnerabilities: 2. Packages NOT AUDITED: 2.",
     ]
 
 
 @pytest.mark.parametrize(
     ("found", "arguments", "code"),
     [
-        (Audit(2, (), ()), [], 0),
-        (Audit(1, ("weak",), ()), [], 1),
-        (Audit(0, (), ("odd",)), [], 0),
-        (Audit(0, (), ("odd",)), ["--require"], 1),
+        (Audit(2, (), {}), [], 0),
+        (Audit(1, ("weak",), {}), [], 1),
+        (Audit(0, (), {"why": ("odd",)}), [], 0),
+        (Audit(0, (), {"why": ("odd",)}), ["--require"], 1),
     ],
 )
 def test_vulnerabilities_fail_and_so_does_ignorance_where_asked(

@@ -47,7 +47,7 @@ def test_days_are_those_of_the_units_whose_hours_are_over(arrivals: list[Event])
     assert_same(by_engine(arrivals, asked), summarise(asked, arrivals, AS_OF))
 
 
-@settings(max_examples=30, deadline=None, derandomize=True, phases=_PHASES)
+@settings(max_examples=15, deadline=None, derandomize=True, phases=_PHASES)
 @given(event_lists(), primaries())
 def test_every_metric_stood_at_the_end_of_each_day_or_look_as_it_would_have_then(
     arrivals: list[Event], asked: Experiment

@@ -57,7 +57,6 @@ ALLOWED = {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
-        "dynamodb:Query",
         "dynamodb:Scan",
         "dynamodb:UpdateItem",
         "s3:GetObject",
