@@ -12,6 +12,7 @@ from bakeoff.errors import UsageError
 from bakeoff_core.experiments.analysis_plan import AnalysisPlan
 from bakeoff_core.experiments.metrics import KINDS, Amount, Covariate, Metric, MetricKind, Winsorization
 from bakeoff_core.experiments.model import Experiment, Group
+from engine.summary import Summary
 from engine.table_engine import Columns, TableQuality, open_table
 from results import Results
 
@@ -99,7 +100,14 @@ def analyse_file(request: Request, now: datetime) -> Analysed:
     with open_table(request.path, columns) as table:
         experiment = _experiment(request, measured.metrics, table.groups, now)
         summary, quality = table.summarise(experiment)
-    return Analysed(analyse(experiment, summary, now), quality)
+    return Analysed(analyse(_as_it_ended(experiment, summary), summary, now), quality)
+
+
+def _as_it_ended(experiment: Experiment, summary: Summary) -> Experiment:
+    """Let the experiment have ended with its last user, so that users came at the rate at which they did."""
+    if summary.last_exposure is None:
+        return experiment
+    return experiment.model_copy(update={"end_time": summary.last_exposure, "ended_at": summary.last_exposure})
 
 
 def _experiment(request: Request, metrics: Sequence[Metric], names: Sequence[str], now: datetime) -> Experiment:

@@ -90,6 +90,9 @@ def test_a_row_an_event_with_times(shared_data: Path) -> None:
     assert document["table"]["rows_are_events"]
     assert sum(group["n"] for group in document["groups"].values()) + document["crossovers"] == 290_584
     assert document["window"]["first_exposure"].startswith("2017-01-02")
+    # At the rate of the 22 days that it ran for, and not of all the time since then.
+    needed = document["decision"]["still_needed"]
+    assert (needed["more_users"], needed["days"]) == (1_270_773, 97)
     daily = document["groups"]["control"]["daily"]
     assert (daily[0]["date"], daily[-1]["date"]) == ("2017-01-02", "2017-01-24")
     assert sum(day["users"] for day in daily) == document["groups"]["control"]["n"]
