@@ -27,7 +27,7 @@ def report_failure(name: str, error: Exception) -> None:
 
 def _build_dispatcher(settings: Settings) -> Dispatcher:
     return Dispatcher(
-        DynamoExperimentStore(table(settings.experiments_table)),
+        DynamoExperimentStore(table(settings.experiments_table), report_failure),
         DynamoRunStore(table(settings.runs_table)),
         SqsTaskQueue(client("sqs"), settings.analysis_queue),
         utc_now,

@@ -53,7 +53,7 @@ def report_failure(name: str, error: Exception) -> None:
 
 def _build_refresh(settings: Settings) -> Refresh:
     refresher = BanditRefresher(
-        DynamoExperimentStore(table(settings.experiments_table)),
+        DynamoExperimentStore(table(settings.experiments_table), report_failure),
         DynamoArmStore(table(settings.arms_table)),
         utc_now,
         report_failure,

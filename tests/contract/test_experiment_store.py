@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from bakeoff_core.errors import DependencyUnavailable, ExperimentNotFound, PayloadTooLarge, VersionConflict
 from bakeoff_core.experiments.model import Experiment
@@ -132,3 +132,15 @@ def test_the_numbers_behind_a_change_stay_with_it(store: ExperimentStore) -> Non
     written = store.put(experiment(), AUDIT)
     store.put(written, Audit("monitor", "stop", NOON, evidence))
     assert [entry.audit.evidence for entry in store.history(written.name)] == [None, evidence]
+
+
+def test_an_experiment_that_cannot_be_read_hides_no_other(table_name: str) -> None:
+    unreadable: list[str] = []
+    store = DynamoExperimentStore(table(table_name), lambda name, _error: unreadable.append(name))
+    store.put(experiment(name="a"), AUDIT)
+    table(table_name).put_item(Item={"name": "b", "item": "current", "version": 1, "document": '{"name": "b"}'})
+    store.put(experiment(name="c"), AUDIT)
+    assert [each.name for each in store.list()] == ["a", "c"]
+    assert unreadable == ["b"]
+    with pytest.raises(ValidationError):
+        DynamoExperimentStore(table(table_name)).list()

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from bakeoff_core.clock import Clock, rfc3339
 from bakeoff_core.errors import DependencyUnavailable, ExperimentNotFound, PayloadTooLarge, VersionConflict
@@ -153,10 +153,13 @@ class DynamoExperimentStore:
 
     Args:
         table: A boto3 Table with hash key `name` and range key `item`.
+        on_unreadable: Called with the name of an experiment that this release cannot read, when all are listed, and
+            with what is wrong with it. Without it, listing fails.
     """
 
-    def __init__(self, table: Any) -> None:
+    def __init__(self, table: Any, on_unreadable: Callable[[str, Exception], None] | None = None) -> None:
         self._table = table
+        self._on_unreadable = on_unreadable
 
     def get(self, name: str) -> Experiment:
         """Read one experiment."""
@@ -236,11 +239,20 @@ class DynamoExperimentStore:
         )
         with aws_failures("the experiment table"):
             items = [item for page in pages for item in page["Items"]]
-        found = [Experiment.model_validate_json(item["document"]) for item in items]
+        found = [experiment for item in items if (experiment := self._read(item)) is not None]
         return sorted(
             (experiment for experiment in found if experiment.archived_at is None),
             key=lambda experiment: experiment.name,
         )
+
+    def _read(self, item: Mapping[str, Any]) -> Experiment | None:
+        try:
+            return Experiment.model_validate_json(item["document"])
+        except ValidationError as error:
+            if self._on_unreadable is None:
+                raise
+            self._on_unreadable(item["name"], error)
+            return None
 
 
 class ExperimentIndex(Protocol):
