@@ -1,5 +1,6 @@
 """What `template.yaml` says, read by AWS's own SAM translator."""
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -90,6 +91,8 @@ def read_template(path: Path, *, region: str) -> Declarations:
     """
     source = yaml_parse(path.read_text(encoding="utf-8"))
     folders = dict(_take_folders(source["Resources"], path.parent))
+    # It warns of switches that AWS has for itself.
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
     # No managed policy is known by name: permissions play no part here.
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
     resources = translator.translate(source, {})["Resources"]

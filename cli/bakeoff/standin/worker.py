@@ -17,6 +17,7 @@ from typing import Any
 
 from bakeoff.standin.permissions import Permission, refuse_what_is_not_granted
 
+_OF_LAYERS = frozenset({"aws_lambda_powertools", "bakeoff_core", "model_runtime"})
 _INHERITED = ("PATH", "LANG", "LC_ALL", "HOME", "SYSTEMROOT", "LD_LIBRARY_PATH")
 
 
@@ -79,6 +80,7 @@ def initialize(configuration: FunctionConfiguration) -> None:
     os.environ.clear()
     os.environ.update(kept | dict(configuration.environment))
     time.tzset()
+    _forget_imports()
     sys.path[:0] = [str(folder) for folder in (configuration.code, *configuration.layers)]
     _configuration = configuration
     if configuration.permissions is not None:
@@ -116,6 +118,13 @@ def invoke(request_id: str, payload: bytes) -> InvocationResult:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+
+
+def _forget_imports() -> None:
+    """Let the function import its layers anew: what the command line imported knows another environment."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] in _OF_LAYERS:
+            del sys.modules[name]
 
 
 def _redirect_output(log: Path) -> None:
