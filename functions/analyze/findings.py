@@ -125,15 +125,22 @@ def breach_figures(group: str, metric: str, comparison: Comparison, breach: Brea
     }
 
 
-def breach_in_words(group: str, metric: str, comparison: Comparison, breach: Breach, level: float) -> str:
-    """Put a breach into a sentence."""
+def breach_in_words(group: str, name: str, results: Results, breach: Breach) -> str:
+    """Put a breach of the metric of a name into a sentence."""
+    comparison = results.comparisons[group][name]
     interval = comparison.always_valid.interval if comparison.always_valid is not None else (0.0, 0.0)
     by = "" if breach.relative_change is None else f" by {abs(breach.relative_change):.1%}"
+    is_share = any(metric.name == name and metric.is_share for metric in results.metrics)
+    value, difference = ("{:.2%}".format, _points) if is_share else ("{:.4g}".format, "{:+.4g}".format)
     return (
-        f"{group} is worse than the control on {metric}{by}: {comparison.treatment:.4g} against "
-        f"{comparison.control:.4g}, a difference of {interval[0]:.4g} to {interval[1]:.4g} by the {level:.4g} "
-        "confidence sequence."
+        f"{group} is worse than the control on {name}{by}: {value(comparison.treatment)} against "
+        f"{value(comparison.control)}, a difference of {difference(interval[0])} to {difference(interval[1])} by the "
+        f"{100 * results.analysis.confidence_level:g}% confidence sequence."
     )
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.2f} points"
 
 
 def began(experiment: Experiment, results: Results) -> datetime:
@@ -174,7 +181,6 @@ def _few_users(kind: AlertKind, users: Callable[[AlertRules], int]) -> Callable[
 
 def _harm(look: _Look) -> Iterator[Finding]:
     threshold = look.rules.safety_threshold_breached.relative_change
-    level = look.experiment.analysis.confidence_level
     for group, comparisons in look.results.comparisons.items():
         for metric, comparison in comparisons.items():
             if comparison.role not in _WATCHED_ROLES:
@@ -184,7 +190,7 @@ def _harm(look: _Look) -> Iterator[Finding]:
                 yield Finding(
                     "SAFETY_THRESHOLD_BREACHED",
                     f"{group}/{metric}",
-                    breach_in_words(group, metric, comparison, breach, level),
+                    breach_in_words(group, metric, look.results, breach),
                     {**breach_figures(group, metric, comparison, breach), "threshold": threshold},
                 )
 

@@ -79,7 +79,7 @@ def _guardrail_breached(
         for metric, comparison in comparisons.items():
             breach = breach_of(comparison, threshold) if comparison.role == "guardrail" else None
             if breach is not None:
-                words = breach_in_words(group, metric, comparison, breach, plan.confidence_level)
+                words = breach_in_words(group, metric, results, breach)
                 yield words, {**breach_figures(group, metric, comparison, breach), "threshold": threshold}
 
 

@@ -167,6 +167,7 @@ def _build_app(settings: Settings) -> FastAPI:
             bool(settings.email_sender),
             settings.notification_topics | {settings.alert_topic},
             settings.notification_secrets,
+            settings.webhook_networks,
         ),
     )
     endings = Endings(store, models, utc_now, winner_in(DynamoOverviewStore(table(settings.overviews_table))))

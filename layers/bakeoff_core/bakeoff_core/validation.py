@@ -57,6 +57,10 @@ UnitId = Annotated[
 """What is randomised: any non-empty Unicode string as given; an integer is its decimal string."""
 
 
+_KINDS = frozenset({"sns", "email", "slack", "webhook"})
+_WITHOUT_A_KIND = frozenset({"union_tag_invalid", "union_tag_not_found"})
+
+
 def field_errors(error: ValidationError) -> list[FieldError]:
     """Say what pydantic found in the form `groups[1].weight: must be ..., got -0.5`."""
     return [field_error(details) for details in error.errors(include_url=False)]
@@ -67,15 +71,25 @@ def field_error(details: ErrorDetails) -> FieldError:
     message = details["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     value = details["input"]
+    if details["type"] == "model_type":  # whose own words name a class
+        return FieldError(location(details["loc"]), "must be an object")
     if isinstance(value, str | int | float | bool) and details["type"] != "json_invalid":
         message += f", got {value!r:.80}"
-    return FieldError(location(details["loc"]), message)
+    where = details["loc"]
+    if details["type"] in _WITHOUT_A_KIND:
+        where = (*where, details["ctx"]["discriminator"].strip("'"))
+    return FieldError(location(where), message)
 
 
 def location(parts: tuple[int | str, ...]) -> str:
     """Write a path into a document as a person would: groups[1].weight."""
-    written = ""
+    written, before = "", None
     for part in parts:
+        # What one of several kinds is found to be stands among the parts, and not in the document.
+        is_kind = isinstance(before, int) and part in _KINDS
+        before = part
+        if is_kind:
+            continue
         if isinstance(part, int):
             written += f"[{part}]"
         else:

@@ -1,5 +1,6 @@
 """Recipients that a deployment could never reach are refused, field by field, when they are written down."""
 
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -63,6 +64,18 @@ def test_a_secret_must_be_one_that_the_stack_was_given() -> None:
     known = {"type": "slack", "secret_name": "bakeoff/slack-growth"}
     assert refused(manager(reach), known, {"type": "webhook", "secret_name": "bakeoff/slack"}) == [
         "schedule.recipients[1].secret_name: is none of the stack's NotificationSecretArns"
+    ]
+
+
+def test_an_address_within_a_private_network_is_refused_where_it_stands() -> None:
+    reach = Reach(networks=(ip_network("10.1.0.0/16"),))
+    own, public = {"type": "webhook", "url": "http://10.1.2.3/x"}, {"type": "slack", "url": "https://93.184.215.14/x"}
+    foreign = [
+        {"type": "webhook", "url": url} for url in ("http://10.2.0.1/", "https://169.254.169.254/", "https://[::1]/")
+    ]
+    refusal = "is an address of a private network, and of none of WebhookNetworks"
+    assert refused(manager(reach), own, public, *foreign) == [
+        f"schedule.recipients[{index}].url: {refusal}" for index in (2, 3, 4)
     ]
 
 

@@ -32,7 +32,9 @@ def test_each_kind_is_read() -> None:
 @pytest.mark.parametrize(
     ("recipient", "error"),
     [
-        ({"type": "pigeon"}, "does not match any of the expected tags"),
+        ({"type": "pigeon"}, "[0].type: input tag 'pigeon' found using 'type' does not match any of the expected tags"),
+        ({"url": "https://example.com/"}, "[0].type: unable to extract tag using discriminator 'type'"),
+        ({"type": "email", "address": 1}, "[0].address: input should be a valid string, got 1"),
         ({"type": "sns", "topic_arn": "arn:aws:sqs:us-east-1:123456789012:queue"}, "string should match pattern"),
         ({"type": "email", "address": "team@example"}, "must be one e-mail address"),
         ({"type": "email", "address": "a@example.com, b@example.com"}, "must be one e-mail address"),

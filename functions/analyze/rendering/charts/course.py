@@ -263,7 +263,7 @@ def plan_chart(results: Results) -> Chart | None:
             line(
                 _dates(days),
                 reached,
-                hover=[f"{count(n)} users, {percent(n / plan.needed)} of the plan" for n in reached],
+                hover=[f"{count(n)} users, {percent(min(1.0, n / plan.needed))} of the plan" for n in reached],
                 look=alone(1),
                 name="users",
             ),
@@ -277,7 +277,7 @@ def plan_chart(results: Results) -> Chart | None:
             "All users by the end of each day (UTC), and their share of those that are needed.",
             ("Day", "Users", "Needed", "Share"),
             tuple(
-                (day(each), count(n), count(plan.needed), percent(n / plan.needed))
+                (day(each), count(n), count(plan.needed), percent(min(1.0, n / plan.needed)))
                 for each, n in zip(days, reached, strict=True)
             ),
         ),

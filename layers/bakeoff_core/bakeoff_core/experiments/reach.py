@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from urllib.parse import urlsplit
 
 from bakeoff_core.errors import FieldError
 from bakeoff_core.experiments.model import ExperimentDefinition
@@ -16,11 +18,14 @@ class Reach:
         email: Whether it has a sender of e-mail.
         topics: The SNS topics that it may publish to.
         secrets: The secrets that it may read, by ARN.
+        networks: The private networks that webhooks may be in. A host with a name is looked up when there is something
+            to send.
     """
 
     email: bool = True
     topics: frozenset[str] | None = None
     secrets: frozenset[str] | None = None
+    networks: tuple[IPv4Network | IPv6Network, ...] | None = None
 
     def errors(self, definition: ExperimentDefinition) -> Iterator[FieldError]:
         """Name every recipient of an experiment that cannot be reached, and say why."""
@@ -40,10 +45,23 @@ class Reach:
             case Topic():
                 known = self.topics is None or recipient.topic_arn in self.topics
                 return None if known else ("topic_arn", "is none of the stack's NotificationTopicArns")
+            case _ if recipient.url is not None:
+                known = self.networks is None or _may_be_posted_to(recipient.url, self.networks)
+                return None if known else ("url", "is an address of a private network, and of none of WebhookNetworks")
             case _:
                 name = recipient.secret_name
                 known = name is None or self.secrets is None or name in {*map(_name_of, self.secrets), *self.secrets}
                 return None if known else ("secret_name", "is none of the stack's NotificationSecretArns")
+
+
+def _may_be_posted_to(url: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    parts = urlsplit(url)
+    try:
+        address = ip_address(parts.hostname or "")
+    except ValueError:
+        return True
+    own = any(address in network for network in networks if network.version == address.version)
+    return own or (parts.scheme == "https" and address.is_global)
 
 
 def _name_of(secret_arn: str) -> str:
