@@ -174,7 +174,9 @@ def test_harm_comes_with_its_numbers() -> None:
         "relative_change": pytest.approx(-0.25),
         "threshold": -0.1,
     }
-    assert finding.message.startswith("treatment is worse than the control on click_rate by 25.0%: 30.00% against 40.00%")
+    assert finding.message.startswith(
+        "treatment is worse than the control on click_rate by 25.0%: 30.00% against 40.00%"
+    )
 
 
 def test_harm_to_a_mean_is_found_too() -> None:
