@@ -72,7 +72,7 @@ def field_error(details: ErrorDetails) -> FieldError:
     message = message[:1].lower() + message[1:]
     value = details["input"]
     if details["type"] == "model_type":  # whose own words name a class
-        return FieldError(location(details["loc"]), "must be an object")
+        message = "must be an object"
     if isinstance(value, str | int | float | bool) and details["type"] != "json_invalid":
         message += f", got {value!r:.80}"
     where = details["loc"]

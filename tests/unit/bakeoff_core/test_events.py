@@ -127,7 +127,7 @@ def test_intake_takes_what_is_right_and_says_what_is_not() -> None:
             "index": 2,
             "event_id": None,
             "status": "rejected",
-            "errors": [{"loc": "", "msg": "input should be a valid dictionary or instance of EventRequest, got 'x'"}],
+            "errors": [{"loc": "", "msg": "must be an object, got 'x'"}],
         },
         {"index": 3, "event_id": "event-2", "status": "accepted"},
     ]

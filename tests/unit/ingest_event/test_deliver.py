@@ -102,7 +102,7 @@ def test_records_of_two_hours_go_to_two_partitions() -> None:
     [
         (b"", "invalid JSON: EOF while parsing a value at line 1 column 0"),
         (b"\xff\xfe", "invalid JSON: expected value at line 1 column 1"),
-        (b"[]", "input should be an object"),
+        (b"[]", "must be an object"),
         (line(1).replace(b'"schema_version":1', b'"schema_version":99'), "schema_version: input should be 1, got 99"),
         (b'{"event_id":"e"}', "event_type: field required; timestamp: field required; received_at: field required"),
     ],

@@ -44,7 +44,7 @@ def test_accepted_and_rejected_events_are_counted(capsys: pytest.CaptureFixture[
         ("", 400, "body: must hold a JSON document"),
         ("[{", 400, "body: must be valid JSON"),
         ([], 400, "must hold at least one event"),
-        ("3", 400, "[0]: input should be a valid dictionary"),
+        ("3", 400, "[0]: must be an object, got 3"),
         ({"event_type": "click"}, 400, "[0].user_id: field required"),
         (
             {"user_id": "u", "event_type": "click", "event_value": "x"},

@@ -143,7 +143,7 @@ def test_prices_of_ones_own_take_the_place_of_the_defaults(tmp_path: Path) -> No
     ("content", "message"),
     [
         ("{", "is not JSON"),
-        ("[]", "input should be a valid dictionary"),
+        ("[]", "must be an object"),
         ('{"region":"r","currency":"c","as_of":"today","prices":{}}', "as_of: "),
         (
             f'{{{HEAD},"prices":{{"gold":{{"price":1,"per":1,"unit":"u","source":"s"}}}}}}',
