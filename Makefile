@@ -1,4 +1,4 @@
-.PHONY: setup setup-dev demo serve test test-slow test-frameworks test-oracles coverage lint format openapi authorization-matrix clean
+.PHONY: setup setup-dev demo serve bench test test-slow test-frameworks test-oracles coverage lint format openapi authorization-matrix clean
 
 # The newest supported Python that runs; a pyenv shim may be on PATH and still refuse to.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
@@ -38,6 +38,11 @@ test-frameworks: setup-dev
 # and gbstats asks for an older numpy than it needs.
 test-oracles: .venv-oracles/installed
 	.venv-oracles/bin/python -m pytest tests/oracles
+
+# Ratios side by side, on a quiet machine; benchmarks/RESULTS.md keeps them.
+bench: setup-dev
+	$(PIP) install --group bench
+	$(BIN)/python -m benchmarks
 
 # The statistics are covered to the last line.
 coverage: setup-dev
