@@ -6,16 +6,15 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 from threading import Event, Timer
 from urllib.parse import SplitResult, urlsplit
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+from bakeoff_core.networks import Address, Network, may_be_posted_to
+
 Resolve = Callable[[str], Iterable[str]]
 
 _PORTS = {"https": 443, "http": 80}
-_TRANSLATED = IPv6Network("64:ff9b::/96")  # NAT64: an IPv4 address in its last 32 bits
 _AGAIN = frozenset({408, 425, 429})
 _SERVER_ERROR = 500
 _ANSWERED = range(200, 300)
@@ -90,13 +89,10 @@ class Poster:
             found = [ip_address(address) for address in self.resolve(host)]
         except OSError as error:
             raise TryAgain(f"{host}: has no address") from error
-        fit = [address for address in found if self._own(address) or (scheme == "https" and is_public(address))]
+        fit = [address for address in found if may_be_posted_to(address, scheme, self.networks)]
         if not fit:
             raise Refused(f"{host}: is in a private network")
         return fit[0]
-
-    def _own(self, address: Address) -> bool:
-        return any(address in network for network in self.networks if network.version == address.version)
 
     def _connection(self, parts: SplitResult, address: Address) -> http.client.HTTPConnection:
         port = parts.port or _PORTS[parts.scheme]
@@ -118,19 +114,6 @@ class _PinnedConnection(http.client.HTTPSConnection):
         plain = socket.create_connection((self.host, self.port), self.timeout)
         self.sock = plain  # so that it can be cut while TLS is being agreed on
         self.sock = self._tls.wrap_socket(plain, server_hostname=self._certified)
-
-
-def is_public(address: Address) -> bool:
-    """Say whether an address is one of the open internet, whichever way it is written."""
-    if isinstance(address, IPv6Address):
-        embedded = address.ipv4_mapped or address.sixtofour
-        if address in _TRANSLATED:
-            embedded = IPv4Address(int(address) & 0xFFFF_FFFF)
-        if embedded is not None:
-            return is_public(embedded)
-        if address.teredo is not None:
-            return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
 
 
 def _answer(connection: http.client.HTTPConnection, parts: SplitResult, body: bytes, headers: Mapping[str, str]) -> int:

@@ -71,7 +71,8 @@ def test_an_address_within_a_private_network_is_refused_where_it_stands() -> Non
     reach = Reach(networks=(ip_network("10.1.0.0/16"),))
     own, public = {"type": "webhook", "url": "http://10.1.2.3/x"}, {"type": "slack", "url": "https://93.184.215.14/x"}
     foreign = [
-        {"type": "webhook", "url": url} for url in ("http://10.2.0.1/", "https://169.254.169.254/", "https://[::1]/")
+        {"type": "webhook", "url": url}
+        for url in ("http://10.2.0.1/", "https://169.254.169.254/", "https://[64:ff9b::a9fe:a9fe]/")
     ]
     refusal = "is an address of a private network, and of none of WebhookNetworks"
     assert refused(manager(reach), own, public, *foreign) == [

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from hooks import Poster, Refused, TryAgain, is_public
+from bakeoff_core.networks import is_public
+from hooks import Poster, Refused, TryAgain
 from hooks import resolve as look_up
 from tests.receiver import Receiver, receiving
 

@@ -1,13 +1,14 @@
 """Whom a deployment can tell: recipients that could never be reached are refused when they are written down."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from bakeoff_core.errors import FieldError
 from bakeoff_core.experiments.model import ExperimentDefinition
 from bakeoff_core.experiments.recipients import Email, Recipient, Recipients, Topic
+from bakeoff_core.networks import Network, may_be_posted_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Reach:
     email: bool = True
     topics: frozenset[str] | None = None
     secrets: frozenset[str] | None = None
-    networks: tuple[IPv4Network | IPv6Network, ...] | None = None
+    networks: tuple[Network, ...] | None = None
 
     def errors(self, definition: ExperimentDefinition) -> Iterator[FieldError]:
         """Name every recipient of an experiment that cannot be reached, and say why."""
@@ -46,7 +47,7 @@ class Reach:
                 known = self.topics is None or recipient.topic_arn in self.topics
                 return None if known else ("topic_arn", "is none of the stack's NotificationTopicArns")
             case _ if recipient.url is not None:
-                known = self.networks is None or _may_be_posted_to(recipient.url, self.networks)
+                known = self.networks is None or _leads_out(recipient.url, self.networks)
                 return None if known else ("url", "is an address of a private network, and of none of WebhookNetworks")
             case _:
                 name = recipient.secret_name
@@ -54,14 +55,13 @@ class Reach:
                 return None if known else ("secret_name", "is none of the stack's NotificationSecretArns")
 
 
-def _may_be_posted_to(url: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+def _leads_out(url: str, networks: Sequence[Network]) -> bool:
     parts = urlsplit(url)
     try:
         address = ip_address(parts.hostname or "")
     except ValueError:
-        return True
-    own = any(address in network for network in networks if network.version == address.version)
-    return own or (parts.scheme == "https" and address.is_global)
+        return True  # a name, which is looked up when there is something to send
+    return may_be_posted_to(address, parts.scheme, networks)
 
 
 def _name_of(secret_arn: str) -> str:
