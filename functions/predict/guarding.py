@@ -95,13 +95,17 @@ class Guard:
     def _watched(self, model_key: str, job: Callable[[], Result], cancel: Callable[[], None], seconds: float) -> Result:
         watched = self.watch.begin(seconds, cancel)
         try:
-            return job()
+            result = job()
         except ModelUnavailable as error:
             if watched.was_cut:
                 raise ModelTimedOut(model_key) from error
             raise
         finally:
             self.watch.end(watched)
+        # Of a batch, what was ended comes back as rows that failed.
+        if watched.was_cut:
+            raise ModelTimedOut(model_key)
+        return result
 
     def _waited(self, model_key: str, job: Callable[[], Result], cancel: Callable[[], None], seconds: float) -> Result:
         try:

@@ -104,6 +104,22 @@ def test_a_run_in_the_requests_own_thread_is_ended_when_it_takes_too_long(time_t
     assert not ran_here(guard, time_taken.run_of(0.001))
 
 
+def test_a_batch_that_is_ended_is_late_as_a_whole(time_taken: Seconds) -> None:
+    breaker = CircuitBreaker(2, 30, 30, lambda: 0.0, lambda _key: None)
+    guard = Guard(breaker, Workers(2), Deadline(1, lambda: 0.0), 0.3, perf_counter=time_taken)
+    for _ in range(3):
+        ran_here(guard, time_taken.run_of(0.001))
+    cancelled = Event()
+
+    def fail_row_by_row() -> list[str]:
+        assert cancelled.wait(10)
+        return ["the model was stopped, for it took too long"]
+
+    with pytest.raises(ModelTimedOut):
+        guard.run(MODEL, fail_row_by_row, cancelled.set, work=1)
+    assert not ran_here(guard, time_taken.run_of(0.001))
+
+
 def test_no_time_is_too_little_whatever_the_pace(guard: Guard, time_taken: Seconds) -> None:
     for _ in range(3):
         ran_here(guard, time_taken.run_of(0.001))
