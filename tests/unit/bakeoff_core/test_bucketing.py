@@ -5,11 +5,16 @@ from hashlib import blake2b
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
-from bakeoff_core.assignment.bucketing import Purpose, bucket
+from bakeoff_core.assignment.bucketing import Purpose, bucket, bucketing, hashing, least_digest_at
 from tests.conftest import PROJECT_ROOT
 from tests.support import unicode_text
+
+
+def bucket_of(digest: bytes) -> float:
+    return (int.from_bytes(digest, "big") >> 11) / 2**53
 
 
 @given(salt=unicode_text, unit=unicode_text)
@@ -21,7 +26,37 @@ def test_bucket_is_a_multiple_of_two_to_the_minus_53_below_one(salt: str, unit: 
 
 def test_bucket_is_the_top_53_bits_of_blake2b_over_salt_purpose_and_unit() -> None:
     digest = blake2b("exp\x1fgroup\x1fJosé".encode(), digest_size=8).digest()
-    assert bucket("exp", "group", "José") == (int.from_bytes(digest, "big") >> 11) / 2**53
+    assert bucket("exp", "group", "José") == bucket_of(digest)
+
+
+_digests = st.binary(min_size=8, max_size=8)
+
+
+@given(digest=_digests, point=st.one_of(st.floats(0, 1.5), _digests.map(bucket_of)))
+def test_a_digest_is_at_or_above_the_least_one_at_a_point_when_its_bucket_is(digest: bytes, point: float) -> None:
+    assert (digest >= least_digest_at(point)) == (bucket_of(digest) >= point)
+
+
+@given(digest=_digests)
+def test_a_digest_is_at_or_above_the_least_one_of_its_own_bucket(digest: bytes) -> None:
+    assert digest >= least_digest_at(bucket_of(digest))
+
+
+@pytest.mark.parametrize(
+    ("point", "digest"),
+    [(0.0, "0000000000000000"), (0.5, "8000000000000000"), (1 - 2**-53, "fffffffffffff800"), (0.1, "199999999999a000")],
+)
+def test_the_least_digest_at_a_point(point: float, digest: str) -> None:
+    assert least_digest_at(point).hex() == digest
+
+
+def test_no_digest_is_at_one() -> None:
+    assert all(least_digest_at(point) > b"\xff" * 8 for point in (1.0, 1.0000000000000002))
+
+
+@given(salt=unicode_text, unit=unicode_text)
+def test_the_hash_is_what_the_bucket_is_made_of(salt: str, unit: str) -> None:
+    assert bucket_of(hashing(salt, "group")(unit)) == bucketing(salt, "group")(unit)
 
 
 def documented_points() -> list[tuple[str, Purpose, str, float]]:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bakeoff_core.assignment.drawing import balancing_weights, draw, normalised
+from bakeoff_core.assignment.bucketing import bucketing, hashing
+from bakeoff_core.assignment.drawing import Parts, balancing_weights, draw, normalised
 
 SPLITS = [(0.5, 0.5), (0.5, 0.3, 0.2), (0.33, 0.33, 0.34), (0.9, 0.1), (0.1,) * 10, (0.6, 0.3, 0.05, 0.03, 0.02)]
 
@@ -25,6 +26,15 @@ def test_a_point_falls_into_the_part_of_its_group(point: float, group: str) -> N
 def test_the_last_group_ends_at_exactly_one() -> None:
     tenths = {f"g{n}": 0.1 for n in range(10)}  # ten times 0.1 sums to less than 1
     assert draw(tenths, 1 - 2**-53).group == "g9"
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_digest_draws_what_its_bucket_draws(split: tuple[float, ...]) -> None:
+    weights = {f"g{n}": share for n, share in enumerate(split)}
+    by_digest = Parts(weights).by_digest(hashing("exp", "group"))
+    place = bucketing("exp", "group")
+    units = [f"user-{n}" for n in range(2_000)]
+    assert [by_digest(unit) for unit in units] == [draw(weights, place(unit)) for unit in units]
 
 
 def test_weights_are_scaled_to_one() -> None:

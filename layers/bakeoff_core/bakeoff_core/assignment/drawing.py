@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from math import cos, isfinite, pi, prod, sqrt
 
+from bakeoff_core.assignment.bucketing import least_digest_at
+
 _LARGEST_IMBALANCE = 4.75
 
 
@@ -43,10 +45,10 @@ class Parts:
         """Draw the group whose part holds a point, which is uniform on [0, 1)."""
         return self._draws[bisect_right(self._bounds, point)]
 
-    def by(self, place: Callable[[str], float]) -> Callable[[str], Draw]:
-        """Make the draw of a unit by where it is placed on [0, 1)."""
-        draws, bounds = self._draws, self._bounds
-        return lambda unit: draws[bisect_right(bounds, place(unit))]
+    def by_digest(self, digest_of: Callable[[str], bytes]) -> Callable[[str], Draw]:
+        """Make the draw of a unit by its digest, which is the draw at the bucket that the digest stands for."""
+        draws, bounds = self._draws, [least_digest_at(bound) for bound in self._bounds]
+        return lambda unit: draws[bisect_right(bounds, digest_of(unit))]
 
 
 def draw(weights: Mapping[str, float], point: float) -> Draw:

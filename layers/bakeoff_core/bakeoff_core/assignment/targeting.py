@@ -7,6 +7,7 @@ every line. A plain value means equality; a dotted name reaches into nested obje
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from bakeoff_core.assignment.patterns import compile_pattern
@@ -39,8 +40,11 @@ def compile_condition(document: Mapping[str, Any]) -> Condition:
 
 
 def _condition(document: Mapping[str, Any]) -> Condition:
-    conditions = [_clause(key, operand) for key, operand in document.items()]
-    return _both_of(conditions) or (lambda context: all(condition(context) for condition in conditions))
+    match [_clause(key, operand) for key, operand in document.items()]:
+        case [_Attribute(name, test), _Attribute(other_name, other_test)]:
+            return lambda context: test(context.get(name, _ABSENT)) and other_test(context.get(other_name, _ABSENT))
+        case conditions:
+            return _both_of(conditions) or (lambda context: all(condition(context) for condition in conditions))
 
 
 def _both_of(tests: Sequence[Callable[[Any], bool]]) -> Callable[[Any], bool] | None:
@@ -52,6 +56,17 @@ def _both_of(tests: Sequence[Callable[[Any], bool]]) -> Callable[[Any], bool] | 
             return lambda value: first(value) and second(value)
         case _:
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Attribute:
+    """What must hold for an attribute of the context itself; two of them are what most conditions are made of."""
+
+    name: str
+    test: _Test
+
+    def __call__(self, context: Context) -> bool:
+        return self.test(context.get(self.name, _ABSENT))
 
 
 def _clause(key: str, operand: Any) -> Condition:
@@ -66,10 +81,8 @@ def _clause(key: str, operand: Any) -> Condition:
         raise ValueError(f"unknown operator {key}")
     with _saying(f"{key}: "):
         test = _attribute_test(operand)
-    first, *rest = path = key.split(".")
-    if not rest:
-        return lambda context: test(context.get(first, _ABSENT))
-    return lambda context: test(_look_up(context, path))
+    path = key.split(".")
+    return (lambda context: test(_look_up(context, path))) if len(path) > 1 else _Attribute(key, test)
 
 
 @contextmanager

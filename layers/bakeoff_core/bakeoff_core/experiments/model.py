@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from bakeoff_core.assignment.bucketing import bucketing
+from bakeoff_core.assignment.bucketing import hashing
 from bakeoff_core.assignment.drawing import Draw, Parts
 from bakeoff_core.assignment.gates import Gates, gates_of
 from bakeoff_core.assignment.targeting import Condition, compile_condition
@@ -403,7 +403,7 @@ class Experiment(ExperimentDefinition):
     @cached_property
     def hashed_draw(self) -> Callable[[str], Draw]:
         """Draws a unit's group from its hash and the configured shares."""
-        return Parts(self.shares).by(bucketing(self.salt, "group"))
+        return Parts(self.shares).by_digest(hashing(self.salt, "group"))
 
     @cached_property
     def gates(self) -> Gates:
