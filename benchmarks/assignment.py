@@ -97,13 +97,13 @@ def constant() -> Callable[[int], Any]:
 def _answering(resolve: Callable[[Any, Any], dict[str, Any]]) -> Callable[[int], Any]:
     context = Context()
 
-    @logger.inject_lambda_context  # type: ignore[arg-type]  # a context of our own
+    @logger.inject_lambda_context
     def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
         return resolve(event, context)
 
     def answer(number: int) -> Any:
         body = {"user_id": f"user-{number}", "experiment_name": "checkout", "context": CONTEXT}
-        return handler(request("/ab_test/assign", body, f"request-{number}"), context)  # type: ignore[arg-type]
+        return handler(request("/ab_test/assign", body, f"request-{number}"), context)
 
     return answer
 

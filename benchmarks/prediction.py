@@ -7,7 +7,7 @@ metrics on.
 import json
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.environment import become, output_aside
 
@@ -37,6 +37,8 @@ from prediction_log import PredictionLog  # noqa: E402
 
 TITLE = "Prediction"
 BATCH = 256
+
+T = TypeVar("T")
 
 
 def entry_point(artefact: bytes, weights: Sequence[float]) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -93,6 +95,10 @@ def _events(random: Random, rows: int) -> dict[str, dict[str, Any]]:
     }
 
 
+def _again(answer: Callable[[T], object], question: T) -> Callable[[int], object]:
+    return lambda _number: answer(question)
+
+
 def run() -> Sequence[Row]:
     """Measure."""
     random = Random(0)  # noqa: S311 - numbers to multiply
@@ -107,8 +113,8 @@ def run() -> Sequence[Row]:
                 raise RuntimeError("the entry point does not predict")
             timings = time_in_turns(
                 {
-                    "floor": lambda _number, body=body: floor(body),
-                    **{kind: lambda _number, event=event: handle(event) for kind, event in events.items()},
+                    "floor": _again(floor, body),
+                    **{kind: _again(handle, event) for kind, event in events.items()},
                 },
                 calls=calls,
             )

@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("way", help="one of its WAYS")
     parser.add_argument("calls", type=int, help="how often it is called")
     options = parser.parse_args()
-    benchmark: Benchmark = importlib.import_module(f"benchmarks.{options.benchmark}")  # type: ignore[assignment]
+    benchmark: Benchmark = importlib.import_module(f"benchmarks.{options.benchmark}")
     if options.way not in benchmark.WAYS:
         print(f"{options.way} is none of {', '.join(benchmark.WAYS)}", file=sys.stderr)
         return 2
