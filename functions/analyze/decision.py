@@ -80,6 +80,10 @@ class Evidence:
             return 0.0
         return comparison.difference if comparison.direction == "increase" else -comparison.difference
 
+    def guarded(self, group: str) -> bool:
+        """Whether a guardrail is compared for a group at all."""
+        return any(each.role == "guardrail" for each in self.comparisons[group].values())
+
     def harmed(self, group: str) -> str | None:
         """Name the first guardrail that a group certainly harms."""
         guardrails = (name for name, each in self.comparisons[group].items() if each.role == "guardrail")
@@ -270,9 +274,15 @@ def _primary_better(evidence: Evidence) -> Finding | None:
     winner = _clean_winner(evidence)
     if winner is None:
         return None
+    better = f"{winner} is better than the control on {evidence.primary}"
+    harmless, watch = (
+        (", and harms no guardrail.", "Keep watching the guardrails while it rolls out.")
+        if evidence.guarded(winner)
+        else (". Nothing watches for harm: no guardrail is set.", "Name a guardrail in the next experiment.")
+    )
     return Finding(
-        f"{winner} is better than the control on {evidence.primary}, and harms no guardrail.",
-        (f"Roll out {winner}.", "Keep watching the guardrails while it rolls out."),
+        better + harmless,
+        (f"Roll out {winner}.", watch),
         winner,
         evidence.primary,
     )

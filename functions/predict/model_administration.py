@@ -1,6 +1,6 @@
 """What operators do with models: look, load and unload."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from bakeoff_core.clock import Clock, rfc3339
@@ -98,17 +98,15 @@ class ModelAdministration:
 
         Raises:
             ModelNotFound: There is no such version.
-            ModelInUse: A running experiment uses it.
+            ModelInUse: A running experiment uses it, or one that is over serves everybody with it.
         """
         version = self._registry.resolve(model_name, version_or_alias)
         for experiment in self._experiments.list():
-            if experiment.status == "running" and self._uses(experiment, version):
-                raise ModelInUse(f"model {version.model_key} is used by the running experiment {experiment.name!r}")
+            if any(self._needs(*named, version.model_key) for named in _in_service(experiment)):
+                raise ModelInUse(
+                    f"model {version.model_key} is used by the {experiment.status} experiment {experiment.name!r}"
+                )
         return describe(self._server.withdraw(version))
-
-    def _uses(self, experiment: Experiment, version: ModelVersion) -> bool:
-        named = (model for group in experiment.groups for model in group.models)
-        return any(self._needs(name, version_or_alias, version.model_key) for name, version_or_alias in named)
 
     def _needs(self, name: str, version_or_alias: str | None, model_key: str) -> bool:
         try:
@@ -116,6 +114,15 @@ class ModelAdministration:
         except ModelNotFound:
             return False
         return model_key in {used.model_key, used.metadata.get("feature_pipeline")}
+
+
+def _in_service(experiment: Experiment) -> Iterator[tuple[str, str | None]]:
+    """Name the models that an experiment's users meet, each with its version or alias."""
+    if experiment.status == "running":
+        for group in experiment.groups:
+            yield from group.models
+    elif experiment.group_in_service is not None:
+        yield from experiment.group_in_service.models
 
 
 def describe(model: ModelVersion) -> dict[str, Any]:

@@ -265,6 +265,19 @@ def test_a_guardrail_that_is_certainly_worse_beats_the_win() -> None:
 def test_a_guardrail_within_chance_does_not() -> None:
     results = analyse(experiment(groups=THREE, metrics=GUARDED), guarded(110), AFTER_END)
     assert decided(results) == ("implement", "primary_metric_better", "planned_horizon", "two")
+    assert results.decision.explanation == "two is better than the control on click_rate, and harms no guardrail."
+    assert results.decision.next_steps[1] == "Keep watching the guardrails while it rolls out."
+
+
+def test_a_win_that_no_guardrail_watches_says_so() -> None:
+    unguarded = summary(
+        {name: {"click_rate": each.metrics["click_rate"]} for name, each in guarded(110).groups.items()}
+    )
+    results = analyse(experiment(groups=THREE), unguarded, AFTER_END)
+    assert results.decision.explanation == (
+        "two is better than the control on click_rate. Nothing watches for harm: no guardrail is set."
+    )
+    assert results.decision.next_steps[1] == "Name a guardrail in the next experiment."
 
 
 def test_without_metrics_there_is_nothing_to_decide_by() -> None:

@@ -83,6 +83,17 @@ def test_shadow_and_pipeline_of_a_running_experiment_stay(house: Any) -> None:
     assert house.administration.unload("recommendation", "v1")["status"] == "offline"
 
 
+def test_version_of_the_group_that_was_chosen_to_serve_everybody_stays(house: Any) -> None:
+    groups = [
+        {"name": "control", "weight": 1, "model_name": "recommendation", "model_version": "v1"},
+        {"name": "treatment", "weight": 1, "model_name": "recommendation", "model_version": "v2"},
+    ]
+    house.experiment(*groups, status="stopped", serving_group="treatment")
+    with pytest.raises(ModelInUse, match="recommendation:v2 is used by the stopped experiment 'ranking'"):
+        house.administration.unload("recommendation", "v2")
+    assert house.administration.unload("recommendation", "v1")["status"] == "offline"
+
+
 def test_version_that_only_a_stopped_experiment_uses_goes_offline(house: Any) -> None:
     groups = [{"name": name, "weight": 1, "model_name": "recommendation"} for name in ("control", "treatment")]
     house.experiment(*groups, status="stopped")

@@ -63,7 +63,7 @@ def test_markdown_begins_with_the_decision() -> None:
         "- **How much:** purchase\\_rate is 12.04% in short and 10.00% in the control: +2.04 points, or +20.40%."
     )
     assert lines[5].startswith("- **How sure:** 95% interval +1.17 to +2.91 points; p \\< 0.0001, Holm-adjusted")
-    assert lines[6] == "- **Next:** Roll out short. Keep watching the guardrails while it rolls out."
+    assert lines[6] == "- **Next:** Roll out short. Name a guardrail in the next experiment."
 
 
 def test_markdown_has_a_table_a_metric_and_the_quality() -> None:
