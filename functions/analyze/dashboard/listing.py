@@ -322,6 +322,8 @@ def _findings(
 ) -> Iterable[HealthFinding]:
     if overview is not None and overview.sample_ratio == "mismatch":
         yield HealthFinding(severity="problem", text="users are not split between the groups as configured")
+    elif overview is not None and overview.decision.verdict == "invalid":
+        yield HealthFinding(severity="problem", text=f"its groups cannot be compared: {overview.decision.headline}")
     # An experiment that is not live asks nothing of its models.
     if experiment.status not in {"running", "paused"}:
         return

@@ -228,6 +228,15 @@ def test_users_that_are_not_split_as_configured_are_a_problem(world: World) -> N
     assert world.line().health == "problem"
 
 
+def test_whatever_makes_a_test_invalid_is_a_problem(world: World) -> None:
+    world.add()
+    seen_twice = "3.0% of the users were seen in two groups, more than 1%."
+    world.look(decision=DecisionOverview(verdict="invalid", rule="crossovers_above_1_percent", headline=seen_twice))
+    line = world.line()
+    assert line.health == "problem"
+    assert [finding.text for finding in line.findings] == [f"its groups cannot be compared: {seen_twice}"]
+
+
 def test_an_experiment_that_nothing_looks_at_any_more_is_a_warning(world: World) -> None:
     world.add(alert_rules={"look_every_minutes": 30})
     world.look()
