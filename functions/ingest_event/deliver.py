@@ -14,8 +14,9 @@ from bakeoff_core.clock import utc_now
 from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.aws import client, table
+from bakeoff_core.stores.counters import Shards
 from bakeoff_core.stores.objects import S3ObjectStore
-from bakeoff_core.stores.tallies import DynamoTallyStore
+from bakeoff_core.stores.tallies import DynamoTallyStore, NoTallies, TallyStore
 from bakeoff_core.telemetry import count, logger, seconds, size
 from delivery import Deliverer, Delivery, Record
 from failed_batches import Batch, FailedBatches, batch_of
@@ -119,13 +120,20 @@ def _from_sqs(entry: Entry) -> Record:
 def _build_deliverer(settings: Settings) -> Deliverer:
     return Deliverer(
         S3ObjectStore(client("s3"), settings.event_bucket),
-        DynamoTallyStore(
-            table(settings.arms_table),
-            table(settings.tallied_events_table),
-            timedelta(days=settings.event_retention_days),
-        ),
+        _build_tallies(settings),
         utc_now,
         timedelta(seconds=settings.max_future_seconds),
+    )
+
+
+def _build_tallies(settings: Settings) -> TallyStore:
+    if not settings.tallied_events_table:
+        return NoTallies()
+    return DynamoTallyStore(
+        table(settings.arms_table),
+        table(settings.tallied_events_table),
+        timedelta(days=settings.event_retention_days),
+        Shards(settings.counter_shards),
     )
 
 

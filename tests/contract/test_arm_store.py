@@ -1,5 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
@@ -14,17 +15,24 @@ from bakeoff_core.stores.arms import (
     InMemoryArmStore,
 )
 from bakeoff_core.stores.aws import table
+from bakeoff_core.stores.counters import Shards
 from tests.support import NOON
 
 KEY = ArmsKey("checkout_button", 1)
 FIRST = Epoch(1, NOON, {"a": ArmRecord(200, 100, 5, 0.025), "epoch": ArmRecord(210, 110, 16, 0.975)})
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+def in_turn(shards: int) -> Shards:
+    turn = count()
+    return Shards(shards, randrange=lambda below: next(turn) % below)
+
+
+@pytest.fixture(params=["memory", "dynamodb", "dynamodb in shards"])
 def store(request: pytest.FixtureRequest) -> ArmStore:
     if request.param == "memory":
         return InMemoryArmStore()
-    return DynamoArmStore(table(request.getfixturevalue("table_name")))
+    shards = in_turn(3) if "shards" in request.param else Shards()
+    return DynamoArmStore(table(request.getfixturevalue("table_name")), shards)
 
 
 def test_counts_units_by_group(store: ArmStore) -> None:
@@ -120,3 +128,17 @@ def test_a_table_that_does_not_answer_is_an_unavailable_dependency(aws: None) ->
     ):
         with pytest.raises(DependencyUnavailable, match="the arm table is unavailable at the moment"):
             call()
+
+
+def test_a_group_is_counted_in_all_its_shards(table_name: str) -> None:
+    arms = DynamoArmStore(table(table_name), in_turn(4))
+    for _ in range(7):
+        arms.count_assigned(KEY, "a")
+    items = {item["item"]: int(item["assigned"]) for item in table(table_name).scan()["Items"]}
+    assert items == {
+        "00000001#group#a": 2,
+        "00000001#group.001#a": 2,
+        "00000001#group.002#a": 2,
+        "00000001#group.003#a": 1,
+    }
+    assert DynamoArmStore(table(table_name)).assigned(KEY) == {"a": 7}

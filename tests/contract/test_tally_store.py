@@ -1,5 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import boto3
@@ -10,7 +11,8 @@ from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.events.model import Event
 from bakeoff_core.stores.arms import ArmsKey, DynamoArmStore
 from bakeoff_core.stores.aws import table
-from bakeoff_core.stores.tallies import DynamoTallyStore, InMemoryTallyStore, Tally, TallyStore
+from bakeoff_core.stores.counters import Shards
+from bakeoff_core.stores.tallies import DynamoTallyStore, InMemoryTallyStore, NoTallies, Tally, TallyStore
 from tests.support import NOON
 
 KEY = ArmsKey("checkout", 2)
@@ -29,6 +31,11 @@ def event(number: int, event_type: str = "exposure", **changes: Any) -> Event:
     )
 
 
+def in_turn(shards: int) -> Shards:
+    turn = count()
+    return Shards(shards, randrange=lambda below: next(turn) % below)
+
+
 @pytest.fixture
 def ids_name(aws: None) -> str:
     boto3.client("dynamodb").create_table(
@@ -40,12 +47,13 @@ def ids_name(aws: None) -> str:
     return "ids"
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "dynamodb", "dynamodb in shards"])
 def store(request: pytest.FixtureRequest) -> TallyStore:
     if request.param == "memory":
         return InMemoryTallyStore()
     arms, ids = request.getfixturevalue("table_name"), request.getfixturevalue("ids_name")
-    return DynamoTallyStore(table(arms), table(ids), YEAR)
+    shards = in_turn(3) if "shards" in request.param else Shards()
+    return DynamoTallyStore(table(arms), table(ids), YEAR, shards)
 
 
 def test_counts_exposures_and_rewards_by_arm(store: TallyStore) -> None:
@@ -169,3 +177,43 @@ def test_an_answer_that_never_came_is_asked_for_again_and_counts_once(
     store.add([event(1), event(2)], NOON)
     real = DynamoTallyStore(table(table_name), table(ids_name), YEAR)
     assert real.tallies(KEY) == {"a": Tally(2, 0)}
+
+
+def test_each_transaction_adds_to_one_shard(table_name: str, ids_name: str) -> None:
+    store = DynamoTallyStore(table(table_name), table(ids_name), YEAR, in_turn(3))
+    for number in range(4):
+        store.add([event(number, group_name="a.1"), event(10 + number, "click", group_name="b")], NOON)
+    counts = {
+        item["item"]: (int(item["exposures"]), int(item["rewards"])) for item in table(table_name).scan()["Items"]
+    }
+    assert counts == {
+        "00000002#tally#a.1": (2, 0),
+        "00000002#tally.001#a.1": (1, 0),
+        "00000002#tally.002#a.1": (1, 0),
+        "00000002#tally#b": (0, 2),
+        "00000002#tally.001#b": (0, 1),
+        "00000002#tally.002#b": (0, 1),
+    }
+    assert store.tallies(KEY) == {"a.1": Tally(4, 0), "b": Tally(0, 4)}
+
+
+def test_no_count_is_lost_when_the_number_of_shards_changes(table_name: str, ids_name: str) -> None:
+    arms, ids = table(table_name), table(ids_name)
+    for start, shards in ((0, 1), (10, 16), (20, 2)):
+        store = DynamoTallyStore(arms, ids, YEAR, in_turn(shards))
+        for number in range(start, start + 10):
+            store.add([event(number), event(number - 5)], NOON)
+    assert DynamoTallyStore(arms, ids, YEAR).tallies(KEY) == {"a": Tally(35, 0)}
+
+
+def test_a_transaction_that_met_another_goes_to_another_shard(table_name: str, ids_name: str) -> None:
+    arms = Interrupted(table(table_name), [conflict()], after=False)
+    store = DynamoTallyStore(arms, table(ids_name), YEAR, in_turn(3), sleep=lambda _seconds: None)
+    assert store.add([event(1)], NOON) == 1
+    assert [item["item"] for item in table(table_name).scan()["Items"]] == ["00000002#tally.001#a"]
+
+
+def test_a_stack_without_tallies_keeps_none() -> None:
+    store = NoTallies()
+    assert store.add([event(1)], NOON) == 0
+    assert store.tallies(KEY) == {}

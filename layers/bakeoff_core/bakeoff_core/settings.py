@@ -28,6 +28,7 @@ class Settings(BaseModel):
     assignments_table: str = ""
     arms_table: str = ""
     tallied_events_table: str = ""
+    counter_shards: int = Field(default=8, ge=1, le=1_000)
     models_table: str = ""
     overviews_table: str = ""
     alerts_table: str = ""

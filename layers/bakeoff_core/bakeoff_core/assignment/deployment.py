@@ -9,6 +9,7 @@ from bakeoff_core.settings import Settings
 from bakeoff_core.stores.arms import DynamoArmStore
 from bakeoff_core.stores.assignments import DynamoAssignmentStore
 from bakeoff_core.stores.aws import impatient_table
+from bakeoff_core.stores.counters import Shards
 
 
 def deployed_allocator(settings: Settings) -> Allocator:
@@ -22,7 +23,7 @@ def deployed_allocator(settings: Settings) -> Allocator:
     """
     stores = AllocationStores(
         DynamoAssignmentStore(impatient_table(settings.assignments_table)),
-        DynamoArmStore(impatient_table(settings.arms_table)),
+        DynamoArmStore(impatient_table(settings.arms_table), Shards(settings.counter_shards)),
     )
     return Allocator(
         stores,

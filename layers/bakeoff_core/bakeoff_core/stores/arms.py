@@ -11,10 +11,11 @@ from botocore.exceptions import ClientError
 
 from bakeoff_core.clock import rfc3339
 from bakeoff_core.stores.aws import aws_failures
+from bakeoff_core.stores.counters import UNSHARDED, Shards, by_name, shard_key
 
 _WHAT = "the arm table"
 _EPOCH = "epoch"
-_GROUP = "group#"
+_GROUP = "group"
 _PAST = "past#"
 _KEPT_OF_A_KIND = 64
 
@@ -131,32 +132,33 @@ class InMemoryArmStore:
 
 
 class DynamoArmStore:
-    """Arms in a DynamoDB table: an item a group for its counter, and one item for the weights of all groups.
+    """Arms in a DynamoDB table: a few items a group for its counter, and one item for the weights of all groups.
 
     The weights of an epoch belong together, so they are one item: it is read and replaced whole. Beside it each
     epoch is kept in one of a bounded number of items, which a later epoch replaces.
 
     Args:
         table: A boto3 Table with hash key `name` and range key `item`.
+        shards: Among how many items the counting of a group is spread.
     """
 
-    def __init__(self, table: Any) -> None:
+    def __init__(self, table: Any, shards: Shards = UNSHARDED) -> None:
         self._table = table
+        self._shards = shards
 
     def count_assigned(self, key: ArmsKey, group: str) -> None:
         """Count one more unit that was assigned to a group."""
         with aws_failures(_WHAT):
             self._table.update_item(
-                Key=_item(key, _GROUP + group),
+                Key=_item(key, shard_key(_GROUP, group, self._shards.draw())),
                 UpdateExpression="ADD assigned :one",
                 ExpressionAttributeValues={":one": 1},
             )
 
     def assigned(self, key: ArmsKey) -> dict[str, int]:
         """Read how many units each group was assigned."""
-        prefix = _item(key, _GROUP)["item"]
         items = self._beginning_with(key, _GROUP, consistent=True)
-        return {item["item"].removeprefix(prefix): int(item["assigned"]) for item in items}
+        return {group: sum(int(shard["assigned"]) for shard in shards) for group, shards in by_name(items).items()}
 
     def epoch(self, key: ArmsKey) -> Epoch | None:
         """Read the present epoch, or None before the first."""

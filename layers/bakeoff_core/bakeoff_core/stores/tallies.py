@@ -15,9 +15,10 @@ from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.events.model import EXPOSURE_TYPES, PREDICTION, Event
 from bakeoff_core.stores.arms import ArmsKey
 from bakeoff_core.stores.aws import aws_failures
+from bakeoff_core.stores.counters import UNSHARDED, Shards, by_name, shard_key
 
 _WHAT = "the arm table"
-_TALLY = "tally#"
+_TALLY = "tally"
 _ANY_VERSION = 0
 _MAX_ACTIONS = 100  # of one DynamoDB transaction
 _ATTEMPTS = 10
@@ -107,6 +108,18 @@ class InMemoryTallyStore:
             }
 
 
+class NoTallies:
+    """Tallies of a stack that keeps none."""
+
+    def add(self, events: Sequence[Event], now: datetime) -> int:  # noqa: ARG002 - nothing is kept
+        """Tally nothing."""
+        return 0
+
+    def tallies(self, key: ArmsKey) -> dict[str, Tally]:  # noqa: ARG002 - nothing is kept
+        """Read nothing."""
+        return {}
+
+
 class DynamoTallyStore:
     """Tallies in the table of arms, and the ids they count in a table of their own.
 
@@ -115,10 +128,14 @@ class DynamoTallyStore:
     crashes. Ids known already make the transaction fail as a whole and say which they are; the others follow in
     a second one. That costs two write units an event and two an arm and transaction.
 
+    DynamoDB cancels a transaction on an item that another one is about to write. Each transaction therefore adds to
+    one of several items of an arm, and to another one when it is tried again.
+
     Args:
         arms: A boto3 Table with hash key `name` and range key `item`.
         ids: A boto3 Table with hash key `event_id` and TTL attribute `expires_at`.
         remember: How long an id is remembered: as long as the events themselves are kept.
+        shards: Among how many items the additions to an arm are spread.
         sleep: Waits for that many seconds.
         uniform: Draws a number between two others, for the jitter.
     """
@@ -128,6 +145,7 @@ class DynamoTallyStore:
         arms: Any,
         ids: Any,
         remember: timedelta,
+        shards: Shards = UNSHARDED,
         *,
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
@@ -135,6 +153,7 @@ class DynamoTallyStore:
         self._arms = arms
         self._ids = ids
         self._remember = remember
+        self._shards = shards
         self._sleep = sleep
         self._uniform = uniform
 
@@ -145,7 +164,7 @@ class DynamoTallyStore:
 
     def tallies(self, key: ArmsKey) -> dict[str, Tally]:
         """Read the tallies of an experiment's groups."""
-        prefix = _item(key, "")
+        prefix = _item(key, _TALLY)
         pages = self._arms.meta.client.get_paginator("query").paginate(
             TableName=self._arms.name,
             ConsistentRead=True,
@@ -156,8 +175,8 @@ class DynamoTallyStore:
         with aws_failures(_WHAT):
             items = [item for page in pages for item in page["Items"]]
         return {
-            item["item"].removeprefix(prefix["item"]): Tally(int(item.get("exposures", 0)), int(item.get("rewards", 0)))
-            for item in items
+            group: Tally(*(sum(int(shard.get(kind, 0)) for shard in shards) for kind in ("exposures", "rewards")))
+            for group, shards in by_name(items).items()
         }
 
     def _add_batch(self, batch: dict[str, Mark], expires_at: int) -> int:
@@ -182,7 +201,11 @@ class DynamoTallyStore:
         by_arm: dict[tuple[ArmsKey, str], Counter[Kind]] = {}
         for mark in batch.values():
             by_arm.setdefault((mark.key, mark.group), Counter())[mark.kind] += 1
-        actions += [self._add_action(key, group, counts) for (key, group), counts in by_arm.items()]
+        shard = self._shards.draw()
+        actions += [
+            self._add_action(_item(key, shard_key(_TALLY, group, shard)), counts)
+            for (key, group), counts in by_arm.items()
+        ]
         with aws_failures(_WHAT):
             try:
                 self._arms.meta.client.transact_write_items(TransactItems=actions)
@@ -201,11 +224,11 @@ class DynamoTallyStore:
             }
         }
 
-    def _add_action(self, key: ArmsKey, group: str, counts: Mapping[Kind, int]) -> dict[str, Any]:
+    def _add_action(self, item: Mapping[str, str], counts: Mapping[Kind, int]) -> dict[str, Any]:
         return {
             "Update": {
                 "TableName": self._arms.name,
-                "Key": _item(key, group),
+                "Key": item,
                 "UpdateExpression": "ADD exposures :exposures, rewards :rewards",
                 "ExpressionAttributeValues": {
                     ":exposures": counts.get("exposures", 0),
@@ -215,9 +238,9 @@ class DynamoTallyStore:
         }
 
 
-def _item(key: ArmsKey, group: str) -> dict[str, str]:
+def _item(key: ArmsKey, item: str) -> dict[str, str]:
     # Not the items that count assigned units: delivery must not hold up assignment.
-    return {"name": key.experiment, "item": f"{key.config_version:08}#{_TALLY}{group}"}
+    return {"name": key.experiment, "item": f"{key.config_version:08}#{item}"}
 
 
 def _marks(events: Sequence[Event]) -> dict[str, Mark]:
