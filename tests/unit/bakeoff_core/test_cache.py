@@ -34,9 +34,13 @@ def store() -> FailingStore:
     return store
 
 
+def longest(_low: float, high: float) -> float:
+    return high
+
+
 def test_a_configuration_serves_until_its_age_is_reached(store: FailingStore) -> None:
     clock = SettableClock()
-    experiments = CachedExperiments(store, 10, clock, pytest.fail)
+    experiments = CachedExperiments(store, 10, clock, pytest.fail, uniform=longest)
     experiments.get("checkout_button")
     store.put(store.get("checkout_button").model_copy(update={"status": "stopped"}), Audit("t", "stop", NOON))
     clock.advance(9.9)
@@ -44,6 +48,61 @@ def test_a_configuration_serves_until_its_age_is_reached(store: FailingStore) ->
     clock.advance(0.1)
     assert experiments.get("checkout_button").status == "stopped"
     assert store.reads == 3
+
+
+def test_each_answer_serves_for_a_time_of_its_own(store: FailingStore) -> None:
+    clock, drawn = SettableClock(), iter([5.0, 7.0, 10.0])
+    bounds: list[tuple[float, float]] = []
+
+    def uniform(low: float, high: float) -> float:
+        bounds.append((low, high))
+        return next(drawn)
+
+    experiments = CachedExperiments(store, 10, clock, pytest.fail, uniform=uniform)
+    reads = []
+    for _ in range(17):  # at 0, 1, ... 16 seconds: read at 0, 5 and 12
+        experiments.get("checkout_button")
+        reads.append(store.reads)
+        clock.advance(1)
+    assert reads == [1] * 5 + [2] * 7 + [3] * 5
+    assert bounds == [(5, 10)] * 3
+
+
+def test_no_answer_serves_for_longer_than_the_bound(store: FailingStore) -> None:
+    clock = SettableClock()
+    experiments = CachedExperiments(store, 10, clock, pytest.fail)
+    for _ in range(50):
+        reads = store.reads
+        experiments.get("checkout_button")
+        clock.advance(10)
+        experiments.get("checkout_button")
+        assert store.reads - reads in (1, 2)
+        clock.advance(10)
+
+
+def test_a_store_that_is_down_is_asked_ever_more_seldom(store: FailingStore) -> None:
+    clock, stale = SettableClock(), list[str]()
+    experiments = CachedExperiments(store, 10, clock, stale.append, uniform=longest)
+    experiments.get("checkout_button")
+    store.down = True
+    asked = []
+    for second in range(40):
+        reads = store.reads
+        experiments.get("checkout_button")
+        asked += [second] * (store.reads - reads)
+        clock.advance(1)
+    assert asked == [10, 11, 13, 17, 25, 35]
+    assert len(stale) == 30
+    store.down = False
+    clock.advance(5)
+    experiments.get("checkout_button")
+    store.down = True
+    clock.advance(10)
+    reads = store.reads
+    for _ in range(2):  # a second answer of the store begins the pauses anew
+        experiments.get("checkout_button")
+        clock.advance(1)
+    assert store.reads == reads + 2
 
 
 def test_the_last_known_configuration_serves_while_the_store_is_down(store: FailingStore) -> None:
@@ -55,6 +114,7 @@ def test_the_last_known_configuration_serves_while_the_store_is_down(store: Fail
     assert experiments.get("checkout_button") == known
     assert stale == ["checkout_button"]
     store.down = False
+    clock.advance(1)
     assert experiments.get("checkout_button") == known
     assert stale == ["checkout_button"]
 

@@ -134,6 +134,7 @@ def test_the_last_known_list_serves_while_a_new_one_is_out_of_reach(cached: Any,
     assert "user-7" in experiments.get("checkout_button").targeted_units
     assert stale == ["checkout_button"]
     counting.down = False
+    clock.advance(1)
     assert experiments.get("checkout_button").targeted_units == {"somebody"}
 
 

@@ -1,6 +1,8 @@
 """Remembering what a store said, for a bounded time, and for longer while the store is down."""
 
+import random
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -11,25 +13,49 @@ from bakeoff_core.snapshots import on_restore
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
+_SHORTEST = 0.5  # of the age that is allowed
+_FIRST_PAUSE_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Answer(Generic[Value]):
+    """What the store said, until when it serves without another look, and how many looks failed since."""
+
+    value: Value
+    until: datetime
+    failures: int = 0
+
 
 class BoundedAgeCache(Generic[Key, Value]):
     """Answers of a store, none older than a bound while the store answers.
+
+    Many processes that came to know a store at the same moment, as after a deployment or when it answers again, would
+    ask it again at the same moment too, each time. So each answer serves for a time drawn between half the bound and
+    the bound. A store that fails is asked again after a second, and ever more seldom up to the bound: were it asked
+    with each request, what throttles it once would throttle it for ever.
 
     Args:
         load: Reads the store.
         max_age_seconds: For how long an answer serves without another look.
         clock: The time.
         on_stale: Called with the key whenever an old answer serves because the store failed.
+        uniform: Draws a number between two others, for the time that an answer serves.
     """
 
     def __init__(
-        self, load: Callable[[Key], Value], max_age_seconds: float, clock: Clock, on_stale: Callable[[Key], None]
+        self,
+        load: Callable[[Key], Value],
+        max_age_seconds: float,
+        clock: Clock,
+        on_stale: Callable[[Key], None],
+        uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._load = load
-        self._max_age = timedelta(seconds=max_age_seconds)
+        self._max_age_seconds = max_age_seconds
         self._clock = clock
         self._on_stale = on_stale
-        self._remembered: dict[Key, tuple[datetime, Value]] = {}
+        self._uniform = uniform
+        self._remembered: dict[Key, _Answer[Value]] = {}
         on_restore(self.forget)
 
     def get(self, key: Key) -> Value:
@@ -40,20 +66,24 @@ class BoundedAgeCache(Generic[Key, Value]):
         """
         now = self._clock()
         known = self._remembered.get(key)
-        if known is not None and now - known[0] < self._max_age:
-            return known[1]
+        if known is not None and now < known.until:
+            if known.failures:
+                self._on_stale(key)
+            return known.value
         try:
             value = self._load(key)
         except DependencyUnavailable:
             if known is None:
                 raise
+            pause = min(self._max_age_seconds, _FIRST_PAUSE_SECONDS * 2.0**known.failures)
+            known.until, known.failures = now + self._drawn(pause), known.failures + 1
             self._on_stale(key)
-            return known[1]
+            return known.value
         except Exception:
             # The store answered, and its answer is that there is nothing of that key any more.
             self._remembered.pop(key, None)
             raise
-        self._remembered[key] = (now, value)
+        self._remembered[key] = _Answer(value, now + self._drawn(self._max_age_seconds))
         return value
 
     def forget(self) -> None:
@@ -62,4 +92,7 @@ class BoundedAgeCache(Generic[Key, Value]):
 
     def remember(self, key: Key, value: Value) -> None:
         """Take in what the store said of a key when it was asked for something else."""
-        self._remembered[key] = (self._clock(), value)
+        self._remembered[key] = _Answer(value, self._clock() + self._drawn(self._max_age_seconds))
+
+    def _drawn(self, seconds: float) -> timedelta:
+        return timedelta(seconds=self._uniform(_SHORTEST * seconds, seconds))

@@ -1,6 +1,7 @@
 """Where experiments are kept."""
 
 import json
+import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -331,6 +332,7 @@ class CachedExperiments:
         clock: The time.
         on_stale: Called with the name, or ALL, whenever what was last known serves because the store failed.
         complete: Adds to a configuration what is kept elsewhere; where it fails, the store counts as failed.
+        uniform: Draws a number between two others, for the time that a configuration serves.
     """
 
     def __init__(
@@ -340,11 +342,12 @@ class CachedExperiments:
         clock: Clock,
         on_stale: Callable[[str], None],
         complete: Callable[[Experiment], Experiment] = lambda experiment: experiment,
+        uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._store = store
         self._complete = complete
-        self._one = BoundedAgeCache(self._read, max_age_seconds, clock, on_stale)
-        self._all = BoundedAgeCache(self._read_all, max_age_seconds, clock, on_stale)
+        self._one = BoundedAgeCache(self._read, max_age_seconds, clock, on_stale, uniform)
+        self._all = BoundedAgeCache(self._read_all, max_age_seconds, clock, on_stale, uniform)
 
     def get(self, name: str) -> Experiment:
         """Read one experiment. Raises ExperimentNotFound, or DependencyUnavailable if it was never read."""
