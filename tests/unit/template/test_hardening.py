@@ -212,6 +212,70 @@ def test_concurrency_is_reserved_where_it_is_asked_for(default: Stack) -> None:
     assert not any("ReservedConcurrentExecutions" in each["Properties"] for each in functions(default).values())
 
 
+def test_containers_are_kept_warm_where_it_is_asked_for(default: Stack) -> None:
+    names = ("Assign", "Authorize", "Predict", "Ingest")
+    warm = stack(**{f"{name}ProvisionedConcurrency": "7" for name in names})
+    kept = {
+        name: alias["Properties"]["ProvisionedConcurrencyConfig"]
+        for name, alias in warm.of_type("AWS::Lambda::Alias").items()
+        if "ProvisionedConcurrencyConfig" in alias["Properties"]
+    }
+    assert kept == {f"{name}FunctionAliaslive": {"ProvisionedConcurrentExecutions": "7"} for name in names}
+    aliases = default.of_type("AWS::Lambda::Alias")
+    assert aliases
+    assert not any("ProvisionedConcurrencyConfig" in each["Properties"] for each in aliases.values())
+    asserted = {str(each["Assert"]) for each in source()["Rules"]["SnapshotsNeedNoWarmContainers"]["Assertions"]}
+    assert asserted == {str({"Fn::Equals": [{"Ref": f"{name}ProvisionedConcurrency"}, "0"]}) for name in names}
+
+
+# Scale
+
+
+def test_the_stream_has_shards_by_itself_or_as_many_as_were_asked_for(default: Stack) -> None:
+    by_itself = default.properties("EventStream")
+    assert (by_itself["StreamModeDetails"], "ShardCount" in by_itself) == ({"StreamMode": "ON_DEMAND"}, False)
+    provisioned = stack(EventStreamShards="12").properties("EventStream")
+    assert provisioned["StreamModeDetails"] == {"StreamMode": "PROVISIONED"}
+    assert provisioned["ShardCount"] == "12"
+
+
+def test_all_that_count_an_arm_spread_it_alike() -> None:
+    spread = {
+        name: function["Properties"]["Environment"]["Variables"]["BAKEOFF_COUNTER_SHARDS"]
+        for name, function in functions(stack(CounterShards="64")).items()
+        if "BAKEOFF_COUNTER_SHARDS" in function["Properties"]["Environment"]["Variables"]
+    }
+    assert spread == dict.fromkeys(("AssignFunction", "DeliverFunction", "PredictFunction"), "64")
+
+
+def test_without_tallies_delivery_neither_knows_nor_may_write_their_tables(default: Stack) -> None:
+    def may(of: Stack) -> set[str]:
+        (policy,) = of.properties("DeliverFunctionRole")["Policies"]
+        return {statement["Sid"] for statement in policy["PolicyDocument"]["Statement"]}
+
+    off = stack(ArmTallies="off")
+    assert may(default) - may(off) == {"TallyArms", "RememberWhatWasTallied"}
+    variables = off.properties("DeliverFunction")["Environment"]["Variables"]
+    assert variables["BAKEOFF_TALLIED_EVENTS_TABLE"] == ""
+
+
+def test_the_functions_that_read_events_grow_with_them(default: Stack) -> None:
+    grown = stack(AnalysisMemory="10240", AnalysisStorage="9000", CompactionMemory="3008")
+    sizes = {
+        name: (properties["MemorySize"], properties["EphemeralStorage"]["Size"])
+        for name in ("AnalyzeFunction", "RefreshFunction", "ReportsFunction", "CompactFunction")
+        if (properties := grown.properties(name))
+    }
+    assert sizes == {
+        "AnalyzeFunction": ("10240", "9000"),
+        "RefreshFunction": ("10240", "9000"),
+        "ReportsFunction": ("10240", "9000"),
+        "CompactFunction": ("3008", "9000"),
+    }
+    assert default.properties("AnalyzeFunction")["MemorySize"] == 1_769
+    assert default.properties("CompactFunction")["MemorySize"] == 1_024
+
+
 def test_no_other_site_may_call_unless_it_is_named(default: Stack) -> None:
     assert "x-amazon-apigateway-cors" not in default.properties("HttpApi")["Body"]
     named = stack(AllowedOrigins="https://shop.example.com,https://www.example.com")
