@@ -8,6 +8,7 @@ from bakeoff_core.experiments.metrics import Metric
 from bakeoff_core.experiments.model import Experiment
 from comparing import Comparable, Compared, Contrast, Terms, compare, describe, difference_of, value_of
 from decision import Evidence, basis_for, decide
+from detecting import detectable
 from engine.summary import GroupSummary, Spread, Summary
 from families import ADJUSTMENTS, Kind, adjust, alphas, fill
 from progress import Standing, plan_progress, runtime_days, still_needed
@@ -98,7 +99,10 @@ class _Analysis:
         comparisons = self._comparisons()
         ratio = _sample_ratio(experiment, summary)
         primary = experiment.primary_metric
-        needed = {} if primary is None else self._still_needed(primary)
+        standings = {} if primary is None else self._standings(primary)
+        needed = {
+            group: still_needed(experiment, summary, standing, self._as_of) for group, standing in standings.items()
+        }
         decision = decide(self._evidence(comparisons, ratio, needed))
         return Results(
             experiment=experiment.name,
@@ -135,6 +139,7 @@ class _Analysis:
             data_quality=Quality(**asdict(summary.quality)),
             timeline=self._timeline(),
             plan=plan_progress(experiment, summary, needed.get(decision.group or ""), self._as_of),
+            detectable={group: detectable(experiment, standing) for group, standing in standings.items()},
         )
 
     def _timeline(self) -> dict[str, tuple[EffectPoint, ...]]:
@@ -317,21 +322,16 @@ class _Analysis:
             still_needed=needed,
         )
 
-    def _still_needed(self, primary: Metric) -> dict[str, StillNeeded]:
+    def _standings(self, primary: Metric) -> dict[str, Standing]:
         shares = self._experiment.shares
         control_share = shares[self._experiment.control.name]
         return {
-            group: still_needed(
-                self._experiment,
-                self._summary,
-                Standing(
-                    metric=primary,
-                    control=pair.control,
-                    treatment=pair.treatment,
-                    compared=pair.compared,
-                    ratio=shares[group] / control_share if control_share and shares[group] else 1.0,
-                ),
-                self._as_of,
+            group: Standing(
+                metric=primary,
+                control=pair.control,
+                treatment=pair.treatment,
+                compared=pair.compared,
+                ratio=shares[group] / control_share if control_share and shares[group] else 1.0,
             )
             for (group, metric), pair in self._pairs.items()
             if metric == primary.name and pair.control.n and pair.treatment.n

@@ -100,40 +100,53 @@ def plan_progress(
     return PlanProgress(users=n, needed=needed.users, share=min(1.0, n / max(needed.users, 1)), by="power")
 
 
-def _effect(standing: Standing) -> float | None:
-    absolute, baseline = standing.compared.absolute, estimate_of(standing.control)
-    if standing.metric.minimum_effect is not None and not isinstance(baseline, Undefined):
-        sign = 1 if standing.metric.direction == "increase" else -1
-        return sign * standing.metric.minimum_effect * abs(baseline.value)
-    return None if isinstance(absolute, Undefined) else absolute.estimate
+def minimum_effect(standing: Standing) -> float | None:
+    """The metric's minimum effect as a difference of values, for the better; None where it names none."""
+    baseline = estimate_of(standing.control)
+    if standing.metric.minimum_effect is None or isinstance(baseline, Undefined):
+        return None
+    sign = 1 if standing.metric.direction == "increase" else -1
+    return sign * standing.metric.minimum_effect * abs(baseline.value)
 
 
-def _pair(experiment: Experiment, standing: Standing, effect: float) -> int | Undefined:
-    """Units of control and treatment together."""
+def design_of(experiment: Experiment, standing: Standing) -> Design:
+    """What the plan fixes for one comparison."""
     plan = experiment.analysis
-    design = Design(
+    return Design(
         alpha=1 - plan.confidence_level,
         power=plan.power,
         sides=2 if standing.metric.alternative == "two_sided" else 1,
         treatments=len(experiment.treatments),
         ratio=standing.ratio,
     )
-    n = standing.control.n + standing.treatment.n
-    if plan.inference == "always_valid":
-        unit_sd = standing.compared.standard_error * sqrt(n)
-        return sequence_sample_size(unit_sd, effect, design, tuning_sample_size=plan.tuning_sample_size)
-    if isinstance(standing.control, Proportion):
-        size = proportion_sample_size(standing.control.rate, effect, design)
-    else:
-        size = mean_sample_size(_sd(standing), effect, design)
-    return size if isinstance(size, Undefined) else _together(size)
 
 
-def _sd(standing: Standing) -> float:
+def common_sd(standing: Standing) -> float:
+    """The standard deviation of one unit's value, of both groups pooled."""
     c, t = estimate_of(standing.control), estimate_of(standing.treatment)
     if isinstance(c, Undefined) or isinstance(t, Undefined):
         return 0.0
     return sqrt((c.variance * (c.n - 1) + t.variance * (t.n - 1)) / (c.n + t.n - 2))
+
+
+def _effect(standing: Standing) -> float | None:
+    wanted, absolute = minimum_effect(standing), standing.compared.absolute
+    if wanted is not None:
+        return wanted
+    return None if isinstance(absolute, Undefined) else absolute.estimate
+
+
+def _pair(experiment: Experiment, standing: Standing, effect: float) -> int | Undefined:
+    """Units of control and treatment together."""
+    plan, design = experiment.analysis, design_of(experiment, standing)
+    if plan.inference == "always_valid":
+        unit_sd = standing.compared.standard_error * sqrt(standing.control.n + standing.treatment.n)
+        return sequence_sample_size(unit_sd, effect, design, tuning_sample_size=plan.tuning_sample_size)
+    if isinstance(standing.control, Proportion):
+        size = proportion_sample_size(standing.control.rate, effect, design)
+    else:
+        size = mean_sample_size(common_sd(standing), effect, design)
+    return size if isinstance(size, Undefined) else _together(size)
 
 
 def _together(size: SampleSize) -> int:

@@ -571,6 +571,22 @@ class EpochPoint(_Document):
     rewards: dict[str, int]
 
 
+class Detectable(_Document):
+    """What the users of a treatment and the control can show of the primary metric, by the inference in use.
+
+    Attributes:
+        effect: The smallest difference that they show with the plan's power.
+        relative: That over the control's value.
+        power: The probability with which they show the metric's minimum effect; none where it names none.
+        reason: Why there are no such numbers.
+    """
+
+    effect: float | None = None
+    relative: float | None = None
+    power: float | None = None
+    reason: str | None = None
+
+
 class PlanProgress(_Document):
     """How far an experiment is with its plan.
 
@@ -640,6 +656,7 @@ class Results(_Document):
             which anything changed, the last one as of now; of a group-sequential test, at its looks.
         epochs: A bandit's weights over time.
         plan: How far the experiment is with its plan.
+        detectable: By treatment group: what its users and the control's can show of the primary metric.
         history: The changes of its configuration, oldest first.
         alerts: What was found wrong with it, newest first.
     """
@@ -667,6 +684,7 @@ class Results(_Document):
     timeline: dict[str, tuple[EffectPoint, ...]] = Field(default={})
     epochs: tuple[EpochPoint, ...] = ()
     plan: PlanProgress | None = None
+    detectable: dict[str, Detectable] = Field(default={})
     history: tuple[HistoryEntry, ...] = ()
     alerts: tuple[AlertResult, ...] = ()
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from bakeoff_core.experiments.metrics import Metric
 from rendering.blocks import Fact, Facts, Items, Section, of
 from rendering.charts.course import plan_chart, plan_in_words
-from rendering.formatting import MISSING, count, moment, percent
+from rendering.formatting import MISSING, count, moment, number, percent
 from rendering.summary import basis, level
-from results import Results
+from rendering.tables import write_difference
+from results import Detectable, Results
 
 _INFERENCES = {
     "always_valid": "confidence sequences, which may decide at any time",
@@ -80,7 +81,20 @@ def plan_section(results: Results) -> Section:
         facts.append(Fact("So far", plan_in_words(results.plan)))
     if needed is not None and needed.users is not None:
         facts.append(Fact("Users needed to find the effect", f"{count(needed.users)} in all groups."))
+    facts.extend(Fact(f"Shown by {group}", _detectable(results, each)) for group, each in results.detectable.items())
     return Section("Plan, power and sample size", of(Facts(tuple(facts)), plan_chart(results)))
+
+
+def _detectable(results: Results, found: Detectable) -> str:
+    if found.effect is None:
+        return f"cannot be told: {found.reason}."
+    metric = results.primary_metric
+    effect = number(found.effect) if metric is None else write_difference(metric)(found.effect).removeprefix("+")
+    relative = "" if found.relative is None else f" ({percent(found.relative)} of the control's value)"
+    shown = f"with its users so far, a difference of {effect}{relative} or more is found with the power above"
+    if found.power is None:
+        return f"{shown}."
+    return f"{shown}, and the smallest effect named above with {percent(found.power)}."
 
 
 def _named_methods(results: Results, metric: Metric) -> str:

@@ -223,15 +223,50 @@ def sequence_sample_size(unit_sd: float, effect: float, design: Design, *, tunin
         return Undefined("the values do not vary")
     if effect == 0:
         return Undefined("no number of units shows an effect of 0")
-    z = float(ndtri(design.power))
-    level = 1 - design.alpha / design.treatments
 
     def enough(n: int) -> bool:
-        error = unit_sd / sqrt(n)
-        sequence = confidence_sequence(0.0, error, n, level=level, tuning_sample_size=tuning_sample_size)
-        return not isinstance(sequence, Undefined) and abs(effect) >= sequence.upper + z * error
+        found = sequence_detectable_effect(unit_sd / sqrt(n), n, design, tuning_sample_size=tuning_sample_size)
+        return not isinstance(found, Undefined) and found <= abs(effect)
 
     return _fewest(enough, "the effect is too small for any number of units")
+
+
+def sequence_power(effect: float, standard_error: float, n: int, design: Design, *, tuning_sample_size: int) -> float:
+    """Probability that a confidence sequence excludes 0 on the effect's side at its n-th unit.
+
+    The estimate is about normal about the effect, so with the sequence's half-width h(n): Φ((|effect| - h(n)) / se).
+
+    Args:
+        effect: The difference.
+        standard_error: The difference's standard error; above 0.
+        n: Units of both groups together, above 0.
+        design: Alpha and treatments count; the sequence is two-sided.
+        tuning_sample_size: N* of the sequence.
+    """
+    half_width = _half_width(standard_error, n, design, tuning_sample_size)
+    return float(ndtr((abs(effect) - half_width) / standard_error))
+
+
+def sequence_detectable_effect(
+    standard_error: float, n: int, design: Design, *, tuning_sample_size: int
+) -> float | Undefined:
+    """Smallest difference that sequence_power finds with the design's power: h(n) + z_(1 - beta) se.
+
+    Args:
+        standard_error: The difference's standard error.
+        n: Units of both groups together, above 0.
+        design: Alpha, treatments and power count.
+        tuning_sample_size: N* of the sequence.
+    """
+    if standard_error <= 0:
+        return Undefined("the values do not vary")
+    return _half_width(standard_error, n, design, tuning_sample_size) + float(ndtri(design.power)) * standard_error
+
+
+def _half_width(standard_error: float, n: int, design: Design, tuning_sample_size: int) -> float:
+    level = 1 - design.alpha / design.treatments
+    sequence = confidence_sequence(0.0, standard_error, n, level=level, tuning_sample_size=tuning_sample_size)
+    return 0.0 if isinstance(sequence, Undefined) else sequence.upper
 
 
 def _fewest(enough: Callable[[int], bool], otherwise: str) -> int | Undefined:

@@ -15,7 +15,7 @@ from bakeoff_core.experiments.model import Experiment
 from engine.summary import DataQuality, GroupSummary, Statistics, Summary
 from rendering.blocks import Kind
 from rendering.documents import KINDS, in_words, to_html, to_json, to_markdown
-from results import Results
+from results import Detectable, Results
 from stats.means import Moments
 from stats.proportions import Proportion
 from tests.unit.analyze.rendering.samples import full_results
@@ -64,6 +64,25 @@ def test_markdown_begins_with_the_decision() -> None:
     )
     assert lines[5].startswith("- **How sure:** 95% interval +1.17 to +2.91 points; p \\< 0.0001, Holm-adjusted")
     assert lines[6] == "- **Next:** Roll out short. Name a guardrail in the next experiment."
+
+
+def test_the_technical_report_says_what_the_users_so_far_can_show() -> None:
+    document = to_markdown(
+        results().model_copy(
+            update={
+                "detectable": {
+                    "short": Detectable(effect=0.0123, relative=0.123, power=0.64),
+                    "long": Detectable(reason="the values do not vary"),
+                }
+            }
+        ),
+        "technical",
+    )
+    assert (
+        "- **Shown by short:** with its users so far, a difference of 1.23 points (12.30% of the control's value) or "
+        "more is found with the power above, and the smallest effect named above with 64.00%."
+    ) in document
+    assert "- **Shown by long:** cannot be told: the values do not vary." in document
 
 
 def test_markdown_has_a_table_a_metric_and_the_quality() -> None:

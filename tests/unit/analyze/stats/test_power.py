@@ -18,6 +18,8 @@ from stats.power import (
     proportion_detectable_effect,
     proportion_power,
     proportion_sample_size,
+    sequence_detectable_effect,
+    sequence_power,
     sequence_sample_size,
 )
 from stats.sequential import ConfidenceSequence, confidence_sequence
@@ -155,3 +157,33 @@ def test_a_confidence_sequence_needs_variation_and_an_effect() -> None:
     assert sequence_sample_size(1, 0, EVEN, tuning_sample_size=1) == Undefined(
         "no number of units shows an effect of 0"
     )
+
+
+def test_the_smallest_effect_that_a_sequence_detects_is_found_with_the_power_asked_for() -> None:
+    n, error = 8_000, 0.02
+    smallest = sequence_detectable_effect(error, n, EVEN, tuning_sample_size=5_000)
+    assert isinstance(smallest, float)
+    estimates = np.random.default_rng(20_260_119).normal(smallest, error, 20_000)
+    sequence = confidence_sequence(0, error, n)
+    assert isinstance(sequence, ConfidenceSequence)
+    assert float((estimates > sequence.upper).mean()) == pytest.approx(0.8, abs=0.012)
+    assert sequence_power(smallest, error, n, EVEN, tuning_sample_size=5_000) == pytest.approx(0.8)
+    assert sequence_power(-smallest / 2, error, n, EVEN, tuning_sample_size=5_000) == pytest.approx(
+        float((estimates - smallest / 2 > sequence.upper).mean()), abs=0.012
+    )
+
+
+@given(error=st.floats(1e-6, 1e3), n=st.integers(2, 10**9), treatments=st.integers(1, 9))
+def test_the_units_that_a_sequence_needs_for_what_so_many_detect_are_no_more(
+    error: float, n: int, treatments: int
+) -> None:
+    design = Design(treatments=treatments)
+    smallest = sequence_detectable_effect(error, n, design, tuning_sample_size=5_000)
+    assert isinstance(smallest, float)
+    needed = sequence_sample_size(error * n**0.5, smallest * (1 + 1e-9), design, tuning_sample_size=5_000)
+    assert isinstance(needed, int)
+    assert needed <= n
+
+
+def test_nothing_is_detected_where_nothing_varies() -> None:
+    assert sequence_detectable_effect(0, 10, EVEN, tuning_sample_size=1) == Undefined("the values do not vary")
