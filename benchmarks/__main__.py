@@ -9,8 +9,9 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,23 +25,41 @@ NAMES = ("assignment", "prediction")
 PACKAGES = ("aws-lambda-powertools", "boto3", "duckdb", "growthbook", "numpy", "onnxruntime", "pydantic")
 
 
-def main() -> int:
-    """Run what was asked for."""
-    asked = sys.argv[1:]
+def main(asked: Sequence[str], run: Callable[[str], tuple[str, list[Row]]], results: Path = RESULTS) -> int:
+    """Run what was asked for.
+
+    Args:
+        asked: Names of benchmarks; none for all of them, whose figures are kept.
+        run: Runs one, and tells its title and rows; raises CalledProcessError where it fails.
+        results: Where figures are kept.
+
+    Returns:
+        The exit status: 1 where a benchmark failed, 2 where there is none of that name; a missed target is 0.
+    """
     if unknown := [name for name in asked if name not in NAMES]:
         print(f"no benchmark is called {', '.join(unknown)}, only {', '.join(NAMES)}", file=sys.stderr)
         return 2
-    console, sections, missed = Console(), [], 0
+    console = Console()
+    sections: list[str] = []
+    missed, failed = 0, []
     for name in asked or NAMES:
         console.print(f"{name} ...", style="dim")
-        title, rows = _run(name)
+        try:
+            title, rows = run(name)
+        except subprocess.CalledProcessError as error:
+            console.print(f"{name} failed with exit status {error.returncode}", style="red")
+            failed.append(name)
+            continue
         console.print(table(title, rows))
         sections.append(_section(name, title, rows))
         missed += sum(row.met is False for row in rows)
-    if not asked:
-        RESULTS.write_text(_heading() + "".join(sections))
-        console.print(f"written to {RESULTS}")
-    console.print(f"{missed} of the targets were missed" if missed else "all targets were met")
+    if not asked and not failed:
+        results.write_text(_heading() + "".join(sections) + _profiles())
+        console.print(f"written to {results}")
+    if failed:
+        console.print(f"{', '.join(failed)} failed, so nothing was kept", style="red")
+        return 1
+    console.print(f"targets missed: {missed}")
     return 0
 
 
@@ -67,13 +86,24 @@ def _section(name: str, title: str, rows: list[Row]) -> str:
 
 
 def _heading() -> str:
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    installed = {distribution.name: distribution.version for distribution in distributions()}
+    packages = ", ".join(f"{name} {installed[name]}" for name in PACKAGES if name in installed)
     return (
         "# Results\n\n"
         f"`make bench`, {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores "
         f"({_processor()}). {packages}.\n\n"
         "Every figure is a ratio, or a count, from one run on one machine; the times that it was made of hold there "
         "and nowhere else.\n"
+    )
+
+
+def _profiles() -> str:
+    links = (
+        f"- [{file.read_text().splitlines()[0].removeprefix('# ')}](profiles/{file.name})\n"
+        for file in sorted((FOLDER / "profiles").glob("*.md"))
+    )
+    return "\n## Profiles\n\nWhat was found slow and made faster, with profiles of before and after.\n\n" + "".join(
+        links
     )
 
 
@@ -86,4 +116,4 @@ def _processor() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:], _run))
