@@ -54,6 +54,14 @@ def cost(  # noqa: PLR0913 - every option of the command
     storage_days: Annotated[float, typer.Option(min=1, help="Days that events are kept.")] = _DEFAULTS.storage_days,
     log_days: Annotated[float, typer.Option(min=1, help="Days that logs are kept.")] = _DEFAULTS.log_days,
     architecture: Annotated[Architecture, typer.Option(help="Of the functions.")] = _DEFAULTS.architecture,
+    shards: Annotated[
+        int, typer.Option(min=0, help="Shards of the stream; 0 where Kinesis decides on them.")
+    ] = _DEFAULTS.shards,
+    tallies: Annotated[bool, typer.Option(help="Whether arms are tallied.")] = _DEFAULTS.tallies,
+    athena: Annotated[bool, typer.Option("--athena", help="Athena sums up events, not DuckDB.")] = _DEFAULTS.athena,
+    look_minutes: Annotated[
+        float, typer.Option(min=5, help="Minutes between two looks at an experiment.")
+    ] = _DEFAULTS.look_minutes,
     prices: Annotated[
         Path | None, typer.Option(help="A file with unit prices of your own; docs/cost.md shows its form.")
     ] = None,
@@ -79,6 +87,10 @@ def cost(  # noqa: PLR0913 - every option of the command
         storage_days=storage_days,
         log_days=log_days,
         architecture=architecture,
+        shards=shards,
+        tallies=tallies,
+        athena=athena,
+        look_minutes=look_minutes,
     )
     with failures_in_words():
         table = read_prices(prices)

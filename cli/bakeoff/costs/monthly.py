@@ -26,10 +26,9 @@ _COMPACT_MS = 3_000
 _LOOK_MS = 2_000
 _NOTIFY_MS = 300
 
-_LOOKS = HOURS_A_MONTH
 _DISPATCHES = HOURS_A_MONTH * 12
 _REFRESHES = HOURS_A_MONTH * 12
-_SHARDS = 4
+_SHARDS_OF_A_SMALL_STREAM = 4
 _DELIVERY_WINDOWS = HOURS_A_MONTH * 60
 _MOST_RECORDS_A_DELIVERY = 2_000
 _RETENTION_HOURS = 72
@@ -43,6 +42,9 @@ _METRICS_A_MODEL = 7
 _METRICS_AN_EXPERIMENT = 8
 _METRICS_OF_THE_STACK = 30
 _DAYS_A_MONTH = HOURS_A_MONTH / 24
+_PUT_UNIT = 25 * _KB
+_STATEMENTS_A_LOOK = 10
+_TB = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class _Counts:
     records: float
     deliveries: float
     tallied: float
+    looks: float
 
 
 def monthly_lines(workload: Workload, table: PriceTable) -> tuple[Line, ...]:
@@ -104,7 +107,8 @@ def _counts(load: Workload) -> _Counts:
     exposures = single * load.in_experiment
     records = 2 * exposures + load.events
     # A delivery takes what a shard got in a window, and no more than a batch holds.
-    deliveries = max(min(records, _SHARDS * _DELIVERY_WINDOWS), records / _MOST_RECORDS_A_DELIVERY)
+    shards = load.shards or _SHARDS_OF_A_SMALL_STREAM
+    deliveries = max(min(records, shards * _DELIVERY_WINDOWS), records / _MOST_RECORDS_A_DELIVERY)
     return _Counts(
         calls=load.requests + load.events / load.events_per_call,
         single=single,
@@ -112,7 +116,8 @@ def _counts(load: Workload) -> _Counts:
         exposures=exposures,
         records=records,
         deliveries=deliveries,
-        tallied=exposures + load.events * load.named_events,
+        tallied=(exposures + load.events * load.named_events) if load.tallies else 0,
+        looks=load.experiments * HOURS_A_MONTH * 60 / load.look_minutes,
     )
 
 
@@ -125,7 +130,8 @@ def _quantities(load: Workload, counts: _Counts) -> Iterator[_Quantity]:
     yield from _of_dynamodb(load, counts)
     yield from _of_kinesis(load, counts)
     yield from _of_s3(load, counts)
-    yield "SQS", "tasks of the analysis and notices", 3 * (_LOOKS * load.experiments + load.notices), "sqs_request"
+    yield from _of_athena(load, counts)
+    yield "SQS", "tasks of the analysis and notices", 3 * (counts.looks + load.notices), "sqs_request"
     yield "SNS", "notices published", load.notices, "sns_publish"
     yield "SNS", "notices to mailboxes", load.notices, "sns_email"
     yield from _of_cloudwatch(load, counts)
@@ -134,10 +140,9 @@ def _quantities(load: Workload, counts: _Counts) -> Iterator[_Quantity]:
 
 def _of_lambda(load: Workload, counts: _Counts) -> Iterator[_Quantity]:
     second = f"lambda_gb_second_{load.architecture}"
-    looks = _LOOKS * load.experiments
-    background = _DISPATCHES + _REFRESHES + HOURS_A_MONTH + looks + load.notices
+    background = _DISPATCHES + _REFRESHES + HOURS_A_MONTH + counts.looks + load.notices
     predicting = counts.single * load.duration_ms + counts.batches * (load.duration_ms + load.batch_rows * load.row_ms)
-    analysing = looks * _LOOK_MS + _REFRESHES * _REFRESH_MS
+    analysing = counts.looks * _LOOK_MS + _REFRESHES * _REFRESH_MS
     small = _DISPATCHES * _DISPATCH_MS + load.notices * _NOTIFY_MS
     yield "Lambda", "requests: authorizer", counts.calls, "lambda_request"
     yield "Lambda", "requests: predictions and events", counts.calls, "lambda_request"
@@ -172,6 +177,12 @@ def _of_dynamodb(load: Workload, counts: _Counts) -> Iterator[_Quantity]:
 
 
 def _of_kinesis(load: Workload, counts: _Counts) -> Iterator[_Quantity]:
+    if load.shards:
+        hours = load.shards * HOURS_A_MONTH
+        yield "Kinesis", "shards", hours, "kinesis_shard_hour"
+        yield "Kinesis", "records written", counts.records * ceil(load.event_bytes / _PUT_UNIT), "kinesis_put_unit"
+        yield "Kinesis", "retention beyond a day", hours, "kinesis_shard_retention"
+        return
     # A record counts by the kilobyte, begun ones too.
     gigabytes = counts.records * ceil(load.event_bytes / _KB) * _KB / GB
     yield "Kinesis", "stream", HOURS_A_MONTH, "kinesis_stream_hour"
@@ -185,13 +196,19 @@ def _of_s3(load: Workload, counts: _Counts) -> Iterator[_Quantity]:
     months = load.storage_days / _DAYS_A_MONTH
     events = counts.records * load.stored_event_bytes * months / GB
     reports = load.experiments * load.reports * _REPORT_BYTES * months / GB
-    looks = _LOOKS * load.experiments
-    files = _REPORT_FILES * (looks + load.experiments * load.reports)
-    # A look reads the compacted hours since its experiment began, of a month on average.
-    read = looks * HOURS_A_MONTH / 2
+    files = _REPORT_FILES * (counts.looks + load.experiments * load.reports)
+    # A look reads the compacted hours since its experiment began, of half a month on average.
+    read = counts.looks * HOURS_A_MONTH / 2
     yield "S3", "events and reports kept", events + reports, "s3_storage"
     yield "S3", "objects written", counts.deliveries + 2 * HOURS_A_MONTH + files, "s3_put"
     yield "S3", "objects read", counts.deliveries + read, "s3_get"
+
+
+def _of_athena(load: Workload, counts: _Counts) -> Iterator[_Quantity]:
+    if load.athena:
+        # Events of all experiments lie together, and each statement of a look reads those of half a month.
+        scanned = counts.looks * _STATEMENTS_A_LOOK * counts.records / 2 * load.stored_event_bytes
+        yield "Athena", "events read", scanned / _TB, "athena_scan"
 
 
 def _of_cloudwatch(load: Workload, counts: _Counts) -> Iterator[_Quantity]:

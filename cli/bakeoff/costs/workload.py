@@ -37,6 +37,10 @@ class Workload:
         alarms: Alarms of the stack.
         callers: API keys in use at the same time.
         architecture: Of the functions.
+        shards: Shards of the stream; 0 where Kinesis decides on them.
+        tallies: Whether each exposure and named event is tallied.
+        athena: Whether Athena sums up events, and not DuckDB.
+        look_minutes: How often each experiment is looked at.
     """
 
     requests: float
@@ -63,3 +67,7 @@ class Workload:
     alarms: int = 20
     callers: int = 5
     architecture: Literal["x86_64", "arm64"] = "x86_64"
+    shards: int = 0
+    tallies: bool = True
+    athena: bool = False
+    look_minutes: float = 60

@@ -49,10 +49,17 @@ def test_the_lines_add_up_to_the_total() -> None:
         ("--storage-days", "30"),
         ("--log-days", "90"),
         ("--architecture", "arm64"),
+        ("--shards", "12"),
+        ("--look-minutes", "1440"),
     ],
 )
 def test_every_option_changes_the_sum(option: str, value: str) -> None:
     assert json.loads(run(option, value, "--format", "json"))["total"] != json.loads(run("--format", "json"))["total"]
+
+
+@pytest.mark.parametrize("flag", ["--no-tallies", "--athena"])
+def test_every_flag_changes_the_sum(flag: str) -> None:
+    assert json.loads(run(flag, "--format", "json"))["total"] != json.loads(run("--format", "json"))["total"]
 
 
 def test_rows_matter_where_there_are_batches() -> None:

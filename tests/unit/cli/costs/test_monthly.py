@@ -61,6 +61,21 @@ def find(workload: Workload, service: str, what: str, prices: PriceTable = PRICE
         # at most one count a second and caller
         (replace(PLAIN, requests=10**9, callers=1), "DynamoDB", "requests counted", 2_628_000, 1.6425),
         (PLAIN, "DynamoDB", "requests counted", 1_000_000, 0.625),
+        (replace(PLAIN, in_experiment=1, tallies=False), "DynamoDB", "events tallied", 0, 0),
+        (replace(PLAIN, shards=10), "Kinesis", "shards", 7_300, 109.5),
+        (replace(PLAIN, shards=10), "Kinesis", "retention beyond a day", 7_300, 146.0),
+        # two records of two units
+        (replace(PLAIN, in_experiment=1, shards=1, event_bytes=30_000), "Kinesis", "records written", 4e6, 0.056),
+        # a delivery a shard and minute
+        (replace(PLAIN, requests=0, events=10**7, shards=10), "S3", "objects written", 438_000 + 1_460, 2.1973),
+        # one look a day, of ten statements, over half of 2,000,000 records of 120 bytes
+        (
+            replace(PLAIN, in_experiment=1, experiments=1, athena=True, look_minutes=1_440),
+            "Athena",
+            "events read",
+            730 / 24 * 10 * 120e6 / 1e12,
+            0.1825,
+        ),
         # 10,000,000 events in calls of 100
         (replace(PLAIN, requests=0, events=10**7, events_per_call=100), "API Gateway", "HTTP API requests", 10**5, 0.1),
         # a delivery a shard and minute
@@ -112,13 +127,13 @@ def test_every_price_is_used() -> None:
         update={"prices": {name: price.model_copy(update={"price": 1}) for name, price in PRICES.prices.items()}}
     )
     used = set()
-    busy = Workload(requests=10**6, events=10**6, sticky_share=0.5)
+    busy = Workload(requests=10**6, events=10**6, sticky_share=0.5, athena=True)
     for name in table.prices:
         without = table.model_copy(
             update={"prices": {**table.prices, name: table.prices[name].model_copy(update={"price": 0})}}
         )
-        for architecture in ("x86_64", "arm64"):
-            load = replace(busy, architecture=architecture)
+        for changes in ({"architecture": "x86_64"}, {"architecture": "arm64"}, {"shards": 4}):
+            load = replace(busy, **changes)
             if total(monthly_lines(load, without)) < total(monthly_lines(load, table)):
                 used.add(name)
     assert used == table.prices.keys()
