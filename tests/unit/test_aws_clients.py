@@ -1,9 +1,15 @@
 """AWS is reached from one place, where every client has its time-outs; no SDK for traces comes along."""
 
 import ast
+import gzip
+import re
 from pathlib import Path
+from typing import Any, cast
 
+import boto3
 import pytest
+from botocore.loaders import Loader
+from botocore.session import get_session
 
 from bakeoff_core.stores import aws
 
@@ -48,3 +54,45 @@ def test_a_call_ends_before_api_gateway_gives_up(make: object, seconds: float, m
     config = make().meta.config
     attempts = config.retries["total_max_attempts"]
     assert attempts * (config.connect_timeout + config.read_timeout) <= seconds < 29
+
+
+def called_services() -> set[str]:
+    files = [*FILES, *(PROJECT / "cli").rglob("*.py")]
+    return {name for file in files for name in re.findall(r'client\("([a-z0-9]+)"', file.read_text())}
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "cn-north-1", "us-gov-west-1"])
+def test_a_thrifty_reader_finds_the_same_endpoints(region: str) -> None:
+    thrifty, plain = get_session(), get_session()
+    thrifty.register_component("data_loader", aws.ThriftyLoader())
+    services = called_services()
+    assert {"dynamodb", "kinesis", "s3", "sesv2"} <= services
+    for service in services:
+        made: list[Any] = [session.create_client(service, region_name=region).meta for session in (thrifty, plain)]
+        assert len({(each.endpoint_url, each.config.signature_version, each.partition) for each in made}) == 1
+    kept = thrifty.get_component("data_loader").load_data("endpoints")["partitions"][0]["services"]
+    assert set(kept) == set(aws.SERVICES)
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "s3"])
+def test_a_thrifty_reader_reads_what_the_sdk_reads(service: str) -> None:
+    assert aws.ThriftyLoader().load_service_model(service, "service-2") == Loader().load_service_model(
+        service, "service-2"
+    )
+
+
+def test_a_document_that_is_not_there_is_none(tmp_path: Path) -> None:
+    assert aws.ThriftyFiles().load_file(str(tmp_path / "service-2")) is None
+
+
+def test_a_compressed_document_is_read(tmp_path: Path) -> None:
+    (tmp_path / "service-2.json.gz").write_bytes(gzip.compress(b'{"version": "2.0"}'))
+    assert aws.ThriftyFiles().load_file(str(tmp_path / "service-2")) == {"version": "2.0"}
+
+
+def test_clients_read_thriftily(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    aws.client("sqs")
+    session = cast("Any", boto3.DEFAULT_SESSION)
+    assert isinstance(session._session.get_component("data_loader"), aws.ThriftyLoader)

@@ -1,13 +1,17 @@
 """How AWS is reached, and how its failures enter the domain."""
 
+import gzip
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import JSONFileLoader, Loader
+from botocore.session import get_session
+from pydantic_core import from_json
 
 from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.snapshots import on_restore
@@ -18,6 +22,52 @@ _ONCE = Config(connect_timeout=1, retries={"mode": "standard", "total_max_attemp
 # An answer to a user cannot wait for the SDK's default of a minute.
 _CONFIG = Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 
+SERVICES = ("athena", "cloudformation", "dynamodb", "email", "kinesis", "s3", "secretsmanager", "sns", "sqs", "sts")
+"""The services that are called, as the SDK's list of endpoints calls them."""
+
+
+class ThriftyFiles(JSONFileLoader):
+    """Reads the SDK's JSON with the parser of pydantic, which takes half the time and half the memory."""
+
+    def load_file(self, file_path: str) -> Any:
+        """Read a document, or None where there is no such file.
+
+        Args:
+            file_path: The file, without the end of its name.
+        """
+        for suffix, opened in ((".json", open), (".json.gz", gzip.open)):
+            with suppress(FileNotFoundError), opened(file_path + suffix, "rb") as file:
+                return from_json(file.read())
+        return None
+
+
+class ThriftyLoader(Loader):
+    """Reads the SDK's descriptions of services, and keeps what clients need of them.
+
+    The endpoints of all services of AWS in all regions take as much memory as everything else that is described; this
+    keeps those of the services that Bakeoff calls.
+    """
+
+    FILE_LOADER_CLASS = ThriftyFiles
+
+    def load_data_with_path(self, name: str) -> tuple[Any, str]:
+        """Read a document, and tell where it was."""
+        document, path = super().load_data_with_path(name)
+        if name == "endpoints":
+            for partition in document["partitions"]:
+                services = partition["services"]
+                partition["services"] = {each: services[each] for each in SERVICES if each in services}
+        return document, path
+
+
+def _sdk() -> Any:
+    """Find boto3, with a default session that reads thriftily unless somebody made another one."""
+    if boto3.DEFAULT_SESSION is None:
+        session = get_session()
+        session.register_component("data_loader", ThriftyLoader())
+        boto3.setup_default_session(botocore_session=session)
+    return boto3
+
 
 def client(service: str) -> Any:
     """Make a client of an AWS service that gives up soon enough for a caller who waits.
@@ -27,7 +77,7 @@ def client(service: str) -> Any:
     """
     # Links to objects under a customer's key need the fourth signature version, which S3 alone does not use by itself.
     config = _CONFIG.merge(Config(signature_version="s3v4")) if service == "s3" else _CONFIG
-    return _connecting_anew(boto3.client(service, config=config))  # type: ignore[call-overload]
+    return _connecting_anew(_sdk().client(service, config=config))
 
 
 def impatient_client(service: str, seconds: float = 1) -> Any:
@@ -38,7 +88,7 @@ def impatient_client(service: str, seconds: float = 1) -> Any:
         seconds: How long it waits for an answer once it is connected.
     """
     config = _ONCE.merge(Config(read_timeout=seconds))
-    return _connecting_anew(boto3.client(service, config=config))  # type: ignore[call-overload]
+    return _connecting_anew(_sdk().client(service, config=config))
 
 
 def table(name: str) -> Any:
@@ -60,7 +110,7 @@ def impatient_table(name: str) -> Any:
 
 
 def _table(name: str, config: Config) -> Any:
-    made = boto3.resource("dynamodb", config=config).Table(name)
+    made = _sdk().resource("dynamodb", config=config).Table(name)
     _connecting_anew(made.meta.client)
     return made
 
