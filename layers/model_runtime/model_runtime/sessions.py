@@ -46,6 +46,9 @@ def build_session(artefact: bytes, threads: int) -> Any:
     # What fails is raised and reported by the caller; the runtime's own lines would break the structured log.
     options.log_severity_level = _FATAL
     try:
-        return onnxruntime.InferenceSession(artefact, options, providers=["CPUExecutionProvider"])
+        session: Any = onnxruntime.InferenceSession(artefact, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions have no base of their own
         raise ModelRefused("the artefact is not an ONNX model that this runtime can run") from error
+    # It would keep the artefact, to build itself anew on another kind of processor.
+    session._model_bytes = None  # noqa: SLF001 - nothing else lets go of it
+    return session

@@ -14,3 +14,8 @@ def test_session_keeps_to_its_threads_and_does_not_spin(onnx_models: object) -> 
     options = build_session(onnx_models.linear(), threads=2).get_session_options()  # type: ignore[attr-defined]
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (2, 1)
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+def test_a_session_lets_go_of_the_artefact(onnx_models: object) -> None:
+    artefact = onnx_models.linear()  # type: ignore[attr-defined]
+    assert not [name for name, value in vars(build_session(artefact, threads=1)).items() if value is artefact]
