@@ -253,10 +253,10 @@ def _marks(events: Sequence[Event]) -> dict[str, Mark]:
 
 
 def _batches(marks: Mapping[str, Mark]) -> Iterator[dict[str, Mark]]:
-    """Cut into batches whose ids and arms fit into one transaction."""
+    """Cut into batches whose ids and arms fit into one transaction, each of as few arms as can be."""
     batch: dict[str, Mark] = {}
     arms: set[tuple[ArmsKey, str]] = set()
-    for event_id, mark in marks.items():
+    for event_id, mark in sorted(marks.items(), key=_by_arm):
         arm = (mark.key, mark.group)
         if len(batch) + 1 + len(arms | {arm}) > _MAX_ACTIONS:
             yield batch
@@ -265,3 +265,8 @@ def _batches(marks: Mapping[str, Mark]) -> Iterator[dict[str, Mark]]:
         arms.add(arm)
     if batch:
         yield batch
+
+
+def _by_arm(marked: tuple[str, Mark]) -> tuple[str, int, str]:
+    mark = marked[1]
+    return mark.key.experiment, mark.key.config_version, mark.group
