@@ -1,7 +1,9 @@
 """API keys, recognised by what the table has of them."""
 
+import random
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -9,12 +11,23 @@ from bakeoff_core.clock import Clock
 from bakeoff_core.errors import DependencyUnavailable, KeyNotFound
 from bakeoff_core.identity.keys import ApiKey, PresentedKey, refuse_in_the_same_time
 from bakeoff_core.stores.api_keys import ApiKeyStore
+from bakeoff_core.stores.cache import Ages
 from identities import Identity, Refused
 
 _LONGEST_WITHOUT_THE_TABLE = timedelta(minutes=15)
 _MOST = 1_000
 
 _Value = TypeVar("_Value")
+
+
+@dataclass(slots=True)
+class _Known:
+    """A key, when the table had it, until when that serves, and how many looks failed since."""
+
+    key: ApiKey
+    read_at: datetime
+    until: datetime
+    failures: int = 0
 
 
 class RecentKeys:
@@ -27,16 +40,22 @@ class RecentKeys:
         max_age_seconds: For how long a look serves.
         clock: The time.
         on_stale: Called with the id whenever an older look serves because the table does not answer.
+        uniform: Draws a number between two others, for the time that a look serves.
     """
 
     def __init__(
-        self, store: ApiKeyStore, max_age_seconds: float, clock: Clock, on_stale: Callable[[str], None]
+        self,
+        store: ApiKeyStore,
+        max_age_seconds: float,
+        clock: Clock,
+        on_stale: Callable[[str], None],
+        uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._store = store
-        self._max_age = timedelta(seconds=max_age_seconds)
+        self._ages = Ages(max_age_seconds, uniform)
         self._clock = clock
         self._on_stale = on_stale
-        self._known: OrderedDict[str, tuple[datetime, ApiKey]] = OrderedDict()
+        self._known: OrderedDict[str, _Known] = OrderedDict()
         self._unknown: OrderedDict[str, datetime] = OrderedDict()
 
     def get(self, key_id: str) -> ApiKey | None:
@@ -46,26 +65,32 @@ class RecentKeys:
             DependencyUnavailable: The table does not answer, and was not asked about this key lately.
         """
         now = self._clock()
-        looked_up = self._unknown.get(key_id)
-        if looked_up is not None and now - looked_up < self._max_age:
+        unknown_until = self._unknown.get(key_id)
+        if unknown_until is not None and now < unknown_until:
             return None
         known = self._known.get(key_id)
-        if known is not None and now - known[0] < self._max_age:
+        if known is not None and now < known.until:
             self._known.move_to_end(key_id)
-            return known[1]
+            if known.failures:
+                self._on_stale(key_id)
+            return known.key
         try:
             key = self._store.get(key_id)
         except KeyNotFound:
             self._known.pop(key_id, None)
-            _put(self._unknown, key_id, now)
+            _put(self._unknown, key_id, now + self._ages.of_an_answer())
             return None
         except DependencyUnavailable:
-            if known is None or now - known[0] >= _LONGEST_WITHOUT_THE_TABLE:
+            if known is None or now - known.read_at >= _LONGEST_WITHOUT_THE_TABLE:
                 raise
+            known.until = min(
+                now + self._ages.after_a_failure(known.failures), known.read_at + _LONGEST_WITHOUT_THE_TABLE
+            )
+            known.failures += 1
             self._on_stale(key_id)
-            return known[1]
+            return known.key
         self._unknown.pop(key_id, None)
-        _put(self._known, key_id, (now, key))
+        _put(self._known, key_id, _Known(key, now, now + self._ages.of_an_answer()))
         return key
 
 

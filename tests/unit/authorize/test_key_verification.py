@@ -43,7 +43,7 @@ def stale() -> list[str]:
 
 @pytest.fixture
 def verifier(store: CountingStore, clock: SettableClock, stale: list[str]) -> KeyVerifier:
-    return KeyVerifier(RecentKeys(store, 10, clock, stale.append), clock)
+    return KeyVerifier(RecentKeys(store, 10, clock, stale.append, lambda _low, high: high), clock)
 
 
 def add(store: CountingStore, **changes: object) -> PresentedKey:
@@ -139,6 +139,40 @@ def test_keys_known_lately_serve_a_quarter_of_an_hour_without_the_table(
     clock.advance(60)
     with pytest.raises(DependencyUnavailable):
         verifier.verify(str(known))
+
+
+def test_a_table_that_is_down_is_asked_ever_more_seldom(
+    verifier: KeyVerifier, store: CountingStore, clock: SettableClock, stale: list[str]
+) -> None:
+    presented = add(store)
+    verifier.verify(str(presented))
+    store.down = True
+    asked = []
+    for second in range(40):
+        looks = store.looks
+        verifier.verify(str(presented))
+        asked += [second] * (store.looks - looks)
+        clock.advance(1)
+    assert asked == [10, 11, 13, 17, 25, 35]
+    assert len(stale) == 30
+
+
+def test_each_look_serves_for_a_time_of_its_own(store: CountingStore, clock: SettableClock) -> None:
+    drawn, bounds = iter([5.0, 7.0, 10.0]), []
+
+    def uniform(low: float, high: float) -> float:
+        bounds.append((low, high))
+        return next(drawn)
+
+    presented = add(store)
+    keys = RecentKeys(store, 10, clock, pytest.fail, uniform)
+    looks = []
+    for _ in range(17):
+        assert keys.get(presented.key_id)
+        looks.append(store.looks)
+        clock.advance(1)
+    assert looks == [1] * 5 + [2] * 7 + [3] * 5
+    assert bounds == [(5, 10)] * 3
 
 
 def test_known_and_unknown_ids_cost_one_hash_each(

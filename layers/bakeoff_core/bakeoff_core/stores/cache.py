@@ -17,6 +17,39 @@ _SHORTEST = 0.5  # of the age that is allowed
 _FIRST_PAUSE_SECONDS = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """For how long answers serve.
+
+    Many processes that came to know a store at the same moment, as after a deployment or when it answers again, would
+    ask it again at the same moment too, each time. So each answer serves for a time drawn between half the bound and
+    the bound. A store that fails is asked again after a second, and ever more seldom up to the bound: were it asked
+    with each request, what throttles it once would throttle it for ever.
+
+    Attributes:
+        max_age_seconds: The bound.
+        uniform: Draws a number between two others.
+    """
+
+    max_age_seconds: float
+    uniform: Callable[[float, float], float]
+
+    def of_an_answer(self) -> timedelta:
+        """Draw for how long an answer serves."""
+        return self._drawn(self.max_age_seconds)
+
+    def after_a_failure(self, failures: int) -> timedelta:
+        """Draw for how long the answer before goes on serving.
+
+        Args:
+            failures: How many failed before this one, since the store answered.
+        """
+        return self._drawn(min(self.max_age_seconds, _FIRST_PAUSE_SECONDS * 2.0**failures))
+
+    def _drawn(self, seconds: float) -> timedelta:
+        return timedelta(seconds=self.uniform(_SHORTEST * seconds, seconds))
+
+
 @dataclass(slots=True)
 class _Answer(Generic[Value]):
     """What the store said, until when it serves without another look, and how many looks failed since."""
@@ -28,11 +61,6 @@ class _Answer(Generic[Value]):
 
 class BoundedAgeCache(Generic[Key, Value]):
     """Answers of a store, none older than a bound while the store answers.
-
-    Many processes that came to know a store at the same moment, as after a deployment or when it answers again, would
-    ask it again at the same moment too, each time. So each answer serves for a time drawn between half the bound and
-    the bound. A store that fails is asked again after a second, and ever more seldom up to the bound: were it asked
-    with each request, what throttles it once would throttle it for ever.
 
     Args:
         load: Reads the store.
@@ -51,10 +79,9 @@ class BoundedAgeCache(Generic[Key, Value]):
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._load = load
-        self._max_age_seconds = max_age_seconds
+        self._ages = Ages(max_age_seconds, uniform)
         self._clock = clock
         self._on_stale = on_stale
-        self._uniform = uniform
         self._remembered: dict[Key, _Answer[Value]] = {}
         on_restore(self.forget)
 
@@ -75,15 +102,14 @@ class BoundedAgeCache(Generic[Key, Value]):
         except DependencyUnavailable:
             if known is None:
                 raise
-            pause = min(self._max_age_seconds, _FIRST_PAUSE_SECONDS * 2.0**known.failures)
-            known.until, known.failures = now + self._drawn(pause), known.failures + 1
+            known.until, known.failures = now + self._ages.after_a_failure(known.failures), known.failures + 1
             self._on_stale(key)
             return known.value
         except Exception:
             # The store answered, and its answer is that there is nothing of that key any more.
             self._remembered.pop(key, None)
             raise
-        self._remembered[key] = _Answer(value, now + self._drawn(self._max_age_seconds))
+        self._remembered[key] = _Answer(value, now + self._ages.of_an_answer())
         return value
 
     def forget(self) -> None:
@@ -92,7 +118,4 @@ class BoundedAgeCache(Generic[Key, Value]):
 
     def remember(self, key: Key, value: Value) -> None:
         """Take in what the store said of a key when it was asked for something else."""
-        self._remembered[key] = _Answer(value, self._clock() + self._drawn(self._max_age_seconds))
-
-    def _drawn(self, seconds: float) -> timedelta:
-        return timedelta(seconds=self._uniform(_SHORTEST * seconds, seconds))
+        self._remembered[key] = _Answer(value, self._clock() + self._ages.of_an_answer())
