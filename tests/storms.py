@@ -25,7 +25,7 @@ from bakeoff_core.http import HttpApi
 from bakeoff_core.stores.arms import ArmsKey
 from bakeoff_core.stores.objects import InMemoryObjectStore, ObjectStore
 from bakeoff_core.stores.streams import InMemoryEventSink, KinesisEventStream
-from bakeoff_core.stores.tallies import InMemoryTallyStore, Tally, TallyStore
+from bakeoff_core.stores.tallies import InMemoryTallyStore, Mark, Tally, TallyStore
 from deliver import deliver
 from delivery import Deliverer
 from failed_batches import FailedBatches
@@ -156,9 +156,9 @@ class StormyTallies(InMemoryTallyStore):
         super().__init__()
         self._fate = fate
 
-    def add(self, events: Sequence[Event], now: datetime) -> int:
+    def add(self, marks: Mapping[str, Mark], now: datetime) -> int:
         self._fate.before()
-        new = super().add(events, now)
+        new = super().add(marks, now)
         self._fate.after()
         return new
 

@@ -1,9 +1,9 @@
 """Delivery: batches of records become files that an analyst can query, whatever is delivered twice."""
 
 import base64
-import gzip
 import json
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -16,11 +16,12 @@ from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.events.model import Event
 from bakeoff_core.lake.keys import DELIVERED, QUARANTINE, partition
 from bakeoff_core.stores.objects import ObjectStore
-from bakeoff_core.stores.tallies import TallyStore
+from bakeoff_core.stores.tallies import Mark, TallyStore, mark_of
 from bakeoff_core.telemetry import logger
 from bakeoff_core.validation import field_errors
 
 _CONTENT_TYPE = "application/gzip"
+_GZIP = zlib.MAX_WBITS | 16  # the format around the compressed bytes
 _DEFAULT_MAX_FUTURE = timedelta(minutes=5)
 
 
@@ -120,20 +121,26 @@ class Deliverer:
         )
 
     def _deliver_part(self, source: str, hour: datetime, part: Sequence[Record], now: datetime) -> Delivery:
-        results = [self._read(record) for record in part]
-        events = [result for result in results if isinstance(result, Event)]
-        unreadable = [result for result in results if isinstance(result, _Unreadable)]
+        # One event after the other, for all of a batch in memory at once would be many times its size.
+        events, unreadable = _Lines(), _Lines()
+        marks: dict[str, Mark] = {}
+        for record in part:
+            result = self._read(record)
+            if isinstance(result, _Unreadable):
+                unreadable.add(_quarantine_line(result))
+                continue
+            events.add(result.to_line())
+            if (mark := mark_of(result)) is not None:
+                marks.setdefault(result.event_id, mark)
         name = f"{partition(hour)}{source}-{_range(part)}.ndjson.gz"
-        written = self._put(f"{DELIVERED}{name}", (event.to_line() for event in events))
-        written += self._put(f"{QUARANTINE}{name}", map(_quarantine_line, unreadable))
-        tallied = self._tallies.add(events, now)
-        return Delivery(len(events), len(unreadable), tallied, written)
+        written = self._put(f"{DELIVERED}{name}", events) + self._put(f"{QUARANTINE}{name}", unreadable)
+        tallied = self._tallies.add(marks, now)
+        return Delivery(events.count, unreadable.count, tallied, written)
 
-    def _put(self, key: str, lines: Iterable[bytes]) -> int:
-        body = b"".join(line + b"\n" for line in lines)
-        if not body:
+    def _put(self, key: str, lines: "_Lines") -> int:
+        if not lines.count:
             return 0
-        compressed = gzip.compress(body, mtime=0)
+        compressed = lines.compressed()
         self._objects.put(key, compressed, _CONTENT_TYPE)
         return len(compressed)
 
@@ -150,6 +157,25 @@ class Deliverer:
                 f"timestamp: lies more than {limit} after its arrival at {arrived}, got {rfc3339(event.timestamp)}",
             )
         return event
+
+
+class _Lines:
+    """Lines that are compressed as they come; the same lines make the same bytes, for gzip's header holds no time."""
+
+    def __init__(self) -> None:
+        self._compressor = zlib.compressobj(wbits=_GZIP)
+        self._pieces: list[bytes] = []
+        self.count = 0
+
+    def add(self, line: bytes) -> None:
+        """Add a line, without its end."""
+        self.count += 1
+        if piece := self._compressor.compress(line + b"\n"):
+            self._pieces.append(piece)
+
+    def compressed(self) -> bytes:
+        """Finish the file."""
+        return b"".join([*self._pieces, self._compressor.flush()])
 
 
 def _source_and_hour(record: Record) -> tuple[str, datetime]:

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
@@ -12,7 +13,15 @@ from bakeoff_core.events.model import Event
 from bakeoff_core.stores.arms import ArmsKey, DynamoArmStore
 from bakeoff_core.stores.aws import table
 from bakeoff_core.stores.counters import Shards
-from bakeoff_core.stores.tallies import DynamoTallyStore, InMemoryTallyStore, NoTallies, Tally, TallyStore
+from bakeoff_core.stores.tallies import (
+    DynamoTallyStore,
+    InMemoryTallyStore,
+    Mark,
+    NoTallies,
+    Tally,
+    TallyStore,
+    mark_of,
+)
 from tests.support import NOON
 
 KEY = ArmsKey("checkout", 2)
@@ -29,6 +38,10 @@ def event(number: int, event_type: str = "exposure", **changes: Any) -> Event:
         received_at=NOON,
         **(fields | changes),
     )
+
+
+def marks(events: Iterable[Event]) -> dict[str, Mark]:
+    return {event.event_id: mark for event in events if (mark := mark_of(event)) is not None}
 
 
 def in_turn(shards: int) -> Shards:
@@ -59,19 +72,20 @@ def store(request: pytest.FixtureRequest) -> TallyStore:
 def test_counts_exposures_and_rewards_by_arm(store: TallyStore) -> None:
     assert store.tallies(KEY) == {}
     events = [event(1), event(2, "assignment"), event(3, "purchase"), event(4, group_name="b"), event(5, "click")]
-    assert store.add(events, NOON) == 5
+    assert store.add(marks(events), NOON) == 5
     assert store.tallies(KEY) == {"a": Tally(2, 2), "b": Tally(1, 0)}
 
 
 def test_leaves_out_what_names_no_arm(store: TallyStore) -> None:
     nameless = [event(1, group_name=None), event(2, "click", experiment_name=None), event(3, "prediction")]
-    assert store.add(nameless, NOON) == 0
+    assert store.add(marks(nameless), NOON) == 0
     assert store.tallies(KEY) == {}
 
 
 def test_tells_experiments_and_versions_apart(store: TallyStore) -> None:
     store.add(
-        [event(1), event(2, config_version=3), event(3, config_version=None), event(4, experiment_name="x")], NOON
+        marks([event(1), event(2, config_version=3), event(3, config_version=None), event(4, experiment_name="x")]),
+        NOON,
     )
     for key in (KEY, ArmsKey("checkout", 3), ArmsKey("checkout", 0), ArmsKey("x", 2)):
         assert store.tallies(key) == {"a": Tally(1, 0)}
@@ -80,21 +94,22 @@ def test_tells_experiments_and_versions_apart(store: TallyStore) -> None:
 
 def test_an_id_counts_once_however_it_comes_again(store: TallyStore) -> None:
     first = [event(n, group_name="ab"[n % 2]) for n in range(150)]
-    assert store.add([*first, *first[:20]], NOON) == 150
-    assert store.add(first, NOON) == 0
+    assert store.add(marks([*first, *first[:20]]), NOON) == 150
+    assert store.add(marks(first), NOON) == 0
     overlapping = [event(n, group_name="ab"[n % 2]) for n in range(100, 260)]
-    assert store.add(overlapping[::-1], NOON) == 110
+    assert store.add(marks(overlapping[::-1]), NOON) == 110
     assert store.tallies(KEY) == {"a": Tally(130, 0), "b": Tally(130, 0)}
 
 
 def test_the_first_arm_of_an_id_counts(store: TallyStore) -> None:
-    store.add([event(1), event(1, group_name="b")], NOON)
-    store.add([event(1, "purchase", group_name="c")], NOON)
+    store.add(marks([event(1)]), NOON)
+    store.add(marks([event(1, group_name="b")]), NOON)
+    store.add(marks([event(1, "purchase", group_name="c")]), NOON)
     assert store.tallies(KEY) == {"a": Tally(1, 0)}
 
 
 def test_many_experiments_in_one_batch(store: TallyStore) -> None:
-    assert store.add([event(n, experiment_name=f"x{n}") for n in range(230)], NOON) == 230
+    assert store.add(marks([event(n, experiment_name=f"x{n}") for n in range(230)]), NOON) == 230
     assert [store.tallies(ArmsKey(f"x{n}", 2)) for n in (0, 229)] == [{"a": Tally(1, 0)}] * 2
 
 
@@ -102,19 +117,19 @@ def test_overlapping_deliveries_count_once(store: TallyStore) -> None:
     batches = [[event(n) for n in range(start, start + 60)] for start in range(0, 100, 20)]
     # moto copies whole tables for a transaction, which two at once break.
     with ThreadPoolExecutor(4 if isinstance(store, InMemoryTallyStore) else 1) as pool:
-        assert sum(pool.map(lambda batch: store.add(batch, NOON), batches)) == 140
+        assert sum(pool.map(lambda batch: store.add(marks(batch), NOON), batches)) == 140
     assert store.tallies(KEY) == {"a": Tally(140, 0)}
 
 
 def test_assigned_units_are_counted_beside(table_name: str, ids_name: str) -> None:
     arms = DynamoArmStore(table(table_name))
-    DynamoTallyStore(table(table_name), table(ids_name), YEAR).add([event(1)], NOON)
+    DynamoTallyStore(table(table_name), table(ids_name), YEAR).add(marks([event(1)]), NOON)
     arms.count_assigned(KEY, "a")
     assert arms.assigned(KEY) == {"a": 1}
 
 
 def test_ids_are_remembered_as_long_as_events_are_kept(table_name: str, ids_name: str) -> None:
-    DynamoTallyStore(table(table_name), table(ids_name), YEAR).add([event(1)], NOON)
+    DynamoTallyStore(table(table_name), table(ids_name), YEAR).add(marks([event(1)]), NOON)
     (item,) = table(ids_name).scan()["Items"]
     assert item == {"event_id": "e1", "expires_at": int((NOON + YEAR).timestamp())}
 
@@ -154,7 +169,7 @@ def test_a_conflict_is_tried_again_after_growing_pauses(table_name: str, ids_nam
     pauses: list[float] = []
     arms = Interrupted(table(table_name), [conflict(), conflict()], after=False)
     store = DynamoTallyStore(arms, table(ids_name), YEAR, sleep=pauses.append, uniform=lambda _low, high: high)
-    assert store.add([event(1)], NOON) == 1
+    assert store.add(marks([event(1)]), NOON) == 1
     assert pauses == [0.04, 0.08]
 
 
@@ -162,7 +177,7 @@ def test_conflicts_without_end_are_an_unavailable_table(table_name: str, ids_nam
     arms = Interrupted(table(table_name), [conflict()] * 99, after=False)
     store = DynamoTallyStore(arms, table(ids_name), YEAR, sleep=lambda _seconds: None)
     with pytest.raises(DependencyUnavailable, match="the arm table is unavailable at the moment"):
-        store.add([event(1)], NOON)
+        store.add(marks([event(1)]), NOON)
     assert arms.calls == 10
 
 
@@ -173,8 +188,8 @@ def test_an_answer_that_never_came_is_asked_for_again_and_counts_once(
     arms = Interrupted(table(table_name), [ReadTimeoutError(endpoint_url="")], after=after)
     store = DynamoTallyStore(arms, table(ids_name), YEAR)
     with pytest.raises(DependencyUnavailable):
-        store.add([event(1), event(2)], NOON)
-    store.add([event(1), event(2)], NOON)
+        store.add(marks([event(1), event(2)]), NOON)
+    store.add(marks([event(1), event(2)]), NOON)
     real = DynamoTallyStore(table(table_name), table(ids_name), YEAR)
     assert real.tallies(KEY) == {"a": Tally(2, 0)}
 
@@ -182,7 +197,7 @@ def test_an_answer_that_never_came_is_asked_for_again_and_counts_once(
 def test_each_transaction_adds_to_one_shard(table_name: str, ids_name: str) -> None:
     store = DynamoTallyStore(table(table_name), table(ids_name), YEAR, in_turn(3))
     for number in range(4):
-        store.add([event(number, group_name="a.1"), event(10 + number, "click", group_name="b")], NOON)
+        store.add(marks([event(number, group_name="a.1"), event(10 + number, "click", group_name="b")]), NOON)
     counts = {
         item["item"]: (int(item["exposures"]), int(item["rewards"])) for item in table(table_name).scan()["Items"]
     }
@@ -202,18 +217,18 @@ def test_no_count_is_lost_when_the_number_of_shards_changes(table_name: str, ids
     for start, shards in ((0, 1), (10, 16), (20, 2)):
         store = DynamoTallyStore(arms, ids, YEAR, in_turn(shards))
         for number in range(start, start + 10):
-            store.add([event(number), event(number - 5)], NOON)
+            store.add(marks([event(number), event(number - 5)]), NOON)
     assert DynamoTallyStore(arms, ids, YEAR).tallies(KEY) == {"a": Tally(35, 0)}
 
 
 def test_a_transaction_that_met_another_goes_to_another_shard(table_name: str, ids_name: str) -> None:
     arms = Interrupted(table(table_name), [conflict()], after=False)
     store = DynamoTallyStore(arms, table(ids_name), YEAR, in_turn(3), sleep=lambda _seconds: None)
-    assert store.add([event(1)], NOON) == 1
+    assert store.add(marks([event(1)]), NOON) == 1
     assert [item["item"] for item in table(table_name).scan()["Items"]] == ["00000002#tally.001#a"]
 
 
 def test_a_stack_without_tallies_keeps_none() -> None:
     store = NoTallies()
-    assert store.add([event(1)], NOON) == 0
+    assert store.add(marks([event(1)]), NOON) == 0
     assert store.tallies(KEY) == {}

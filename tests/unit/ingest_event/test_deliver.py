@@ -1,7 +1,7 @@
 import base64
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from bakeoff_core.events.model import Event
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.arms import ArmsKey
 from bakeoff_core.stores.objects import InMemoryObjectStore
-from bakeoff_core.stores.tallies import DynamoTallyStore, InMemoryTallyStore, Tally
+from bakeoff_core.stores.tallies import DynamoTallyStore, InMemoryTallyStore, Mark, Tally
 from deliver import _build_deliverer
 from deliver import deliver as deliver_event
 from delivery import Deliverer, Record
@@ -199,8 +199,15 @@ def test_arms_are_tallied_once_an_event_id_however_batches_overlap() -> None:
     assert tallies.tallies(KEY) == {"a": Tally(exposures=3, rewards=6)}
 
 
+def test_an_id_that_two_events_of_a_batch_have_counts_for_the_first() -> None:
+    tallies = InMemoryTallyStore()
+    records = [kinesis_record(1, of_arm(1, "click")), kinesis_record(2, of_arm(1, "exposure"))]
+    deliver({"Records": records}, InMemoryObjectStore(), tallies)
+    assert tallies.tallies(KEY) == {"a": Tally(exposures=0, rewards=1)}
+
+
 class FailingTallies(InMemoryTallyStore):
-    def add(self, events: Sequence[Event], now: datetime) -> int:
+    def add(self, marks: Mapping[str, Mark], now: datetime) -> int:
         raise DependencyUnavailable("the arm table")
 
 

@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
@@ -65,11 +65,11 @@ def mark_of(event: Event) -> Mark | None:
 class TallyStore(Protocol):
     """Tallies of arms. Every implementation passes tests/contract/test_tally_store.py."""
 
-    def add(self, events: Sequence[Event], now: datetime) -> int:
+    def add(self, marks: Mapping[str, Mark], now: datetime) -> int:
         """Tally events whose id was not tallied before.
 
         Args:
-            events: In any order and as often as they were delivered.
+            marks: What each event adds, by its id.
             now: From when on the ids are remembered.
 
         Returns:
@@ -90,10 +90,10 @@ class InMemoryTallyStore:
         self._counts: Counter[Mark] = Counter()
         self._lock = Lock()
 
-    def add(self, events: Sequence[Event], now: datetime) -> int:  # noqa: ARG002 - ids are remembered for good
+    def add(self, marks: Mapping[str, Mark], now: datetime) -> int:  # noqa: ARG002 - ids are remembered for good
         """Tally events whose id was not tallied before."""
         with self._lock:
-            new = {event_id: mark for event_id, mark in _marks(events).items() if event_id not in self._ids}
+            new = {event_id: mark for event_id, mark in marks.items() if event_id not in self._ids}
             self._ids.update(new)
             self._counts.update(new.values())
         return len(new)
@@ -111,7 +111,7 @@ class InMemoryTallyStore:
 class NoTallies:
     """Tallies of a stack that keeps none."""
 
-    def add(self, events: Sequence[Event], now: datetime) -> int:  # noqa: ARG002 - nothing is kept
+    def add(self, marks: Mapping[str, Mark], now: datetime) -> int:  # noqa: ARG002 - nothing is kept
         """Tally nothing."""
         return 0
 
@@ -157,10 +157,10 @@ class DynamoTallyStore:
         self._sleep = sleep
         self._uniform = uniform
 
-    def add(self, events: Sequence[Event], now: datetime) -> int:
+    def add(self, marks: Mapping[str, Mark], now: datetime) -> int:
         """Tally events whose id was not tallied before."""
         expires_at = int((now + self._remember).timestamp())
-        return sum(self._add_batch(batch, expires_at) for batch in _batches(_marks(events)))
+        return sum(self._add_batch(batch, expires_at) for batch in _batches(marks))
 
     def tallies(self, key: ArmsKey) -> dict[str, Tally]:
         """Read the tallies of an experiment's groups."""
@@ -241,15 +241,6 @@ class DynamoTallyStore:
 def _item(key: ArmsKey, item: str) -> dict[str, str]:
     # Not the items that count assigned units: delivery must not hold up assignment.
     return {"name": key.experiment, "item": f"{key.config_version:08}#{item}"}
-
-
-def _marks(events: Sequence[Event]) -> dict[str, Mark]:
-    marks: dict[str, Mark] = {}
-    for event in events:
-        mark = mark_of(event)
-        if mark is not None:
-            marks.setdefault(event.event_id, mark)
-    return marks
 
 
 def _batches(marks: Mapping[str, Mark]) -> Iterator[dict[str, Mark]]:
