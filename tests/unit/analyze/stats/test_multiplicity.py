@@ -1,5 +1,7 @@
 """Adjusted p-values, against tea-tasting's figures and statsmodels."""
 
+from unittest.mock import patch
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,10 +22,17 @@ def test_holm_by_hand() -> None:
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
 
 
+def by_statsmodels(p_values: list[float], method: str) -> list[float]:
+    # It collects garbage each time, which takes longer than everything else by far.
+    with patch("gc.collect"):
+        adjusted: list[float] = multipletests(p_values, method=method)[1].tolist()
+    return adjusted
+
+
 @given(families)
 def test_equal_statsmodels(p_values: list[float]) -> None:
-    assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1].tolist())
-    assert benjamini_hochberg(p_values) == pytest.approx(multipletests(p_values, method="fdr_bh")[1].tolist())
+    assert holm(p_values) == pytest.approx(by_statsmodels(p_values, "holm"))
+    assert benjamini_hochberg(p_values) == pytest.approx(by_statsmodels(p_values, "fdr_bh"))
 
 
 def test_no_family_is_no_p_value() -> None:
