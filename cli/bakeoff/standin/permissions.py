@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -20,6 +21,8 @@ _ACTIONS = {
 _TRANSACTED = {"ConditionCheck": "ConditionCheckItem", "Delete": "DeleteItem", "Put": "PutItem", "Update": "UpdateItem"}
 _PLACE = re.compile(r"\$\{(\w+)\.Arn\}")
 
+NO_CONDITIONS: Mapping[str, bool] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class Permission:
@@ -33,13 +36,16 @@ class Permission:
         return action in self.actions and any(fnmatchcase(resource, pattern) for pattern in self.resources)
 
 
-def permissions_of(role: str, resources: Mapping[str, Any], arns: Mapping[str, str]) -> tuple[Permission, ...]:
+def permissions_of(
+    role: str, resources: Mapping[str, Any], arns: Mapping[str, str], conditions: Mapping[str, bool] = NO_CONDITIONS
+) -> tuple[Permission, ...]:
     """Read what a role may do.
 
     Args:
         role: Its name in the template.
         resources: The resources of the template, translated.
         arns: The ARN of each resource that the stand-in has; a statement about others is left out.
+        conditions: Which conditions of the template hold.
     """
     documents = [policy["PolicyDocument"] for policy in resources[role]["Properties"].get("Policies", [])]
     documents += [
@@ -50,7 +56,8 @@ def permissions_of(role: str, resources: Mapping[str, Any], arns: Mapping[str, s
     return tuple(
         Permission(frozenset(_listed(statement["Action"])), tuple(_patterns(statement["Resource"], arns)))
         for document in documents
-        for statement in document["Statement"]
+        for declared in document["Statement"]
+        if "Action" in (statement := _chosen(declared, conditions))
     )
 
 
@@ -117,6 +124,13 @@ def arn(kind: str, physical: str) -> str:
         "AWS::SQS::Queue": "*:{}",
     }
     return patterns.get(kind, "{}").format(physical.rpartition("/")[2] if kind == "AWS::SQS::Queue" else physical)
+
+
+def _chosen(statement: Mapping[str, Any], conditions: Mapping[str, bool]) -> Mapping[str, Any]:
+    if "Fn::If" not in statement:
+        return statement
+    condition, holding, otherwise = statement["Fn::If"]
+    return _chosen(holding if conditions[condition] else otherwise, conditions)
 
 
 def _patterns(expression: Any, arns: Mapping[str, str]) -> Iterator[str]:

@@ -32,6 +32,7 @@ DEFAULT_PARAMETERS: Mapping[str, str] = {
 _SECONDS_TO_DRAIN = 120.0
 _KEYS_TABLE = "BAKEOFF_API_KEYS_TABLE"
 _VARIABLE_PREFIX = "BAKEOFF_"
+_CONDITION, _HOLDS, _FAILS = "condition", "holds", "fails"
 
 
 class Standin:
@@ -205,14 +206,17 @@ class Standin:
             },
             arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
             log=self._logs.resolve() / f"{name}.log",
-            permissions=self._permissions(declarations, name) if self._enforce_permissions else None,
+            permissions=self._permissions(declarations, name, values) if self._enforce_permissions else None,
         )
 
-    def _permissions(self, declarations: Declarations, function: str) -> tuple[Permission, ...]:
+    def _permissions(
+        self, declarations: Declarations, function: str, values: Mapping[Any, Any]
+    ) -> tuple[Permission, ...]:
         kinds = {name: resource["Type"] for name, resource in declarations.resources.items()}
         arns = {name: arn(kinds[name], physical) for name, physical in self.resources.items()}
         role = declarations.resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]
-        return permissions_of(role, declarations.resources, arns)
+        conditions = {name: values[_CONDITION, name] == _HOLDS for name in declarations.conditions}
+        return permissions_of(role, declarations.resources, arns, conditions)
 
     def _aws_environment(self) -> dict[str, str]:
         return {
@@ -286,6 +290,8 @@ def _expressions(declarations: Declarations) -> dict[Any, Any]:
                 expressions[source.name, key] = source.properties[key]
         destination = source.properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         expressions[source.name, "OnFailure"] = destination
+    for condition in declarations.conditions:
+        expressions[_CONDITION, condition] = {"Fn::If": [condition, _HOLDS, _FAILS]}
     return expressions
 
 

@@ -45,6 +45,15 @@ RESOURCES: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize("holds", [True, False])
+def test_a_statement_may_be_conditional(holds: bool) -> None:  # noqa: FBT001 - a table
+    statement = {"Action": "dynamodb:PutItem", "Resource": {"Fn::GetAtt": ["Experiments", "Arn"]}}
+    policy = {"PolicyDocument": {"Statement": [{"Fn::If": ["Writes", statement, {"Ref": "AWS::NoValue"}]}]}}
+    resources = {"Role": {"Type": "AWS::IAM::Role", "Properties": {"Policies": [policy]}}}
+    permissions = permissions_of("Role", resources, ARNS, {"Writes": holds})
+    assert [each.allows("dynamodb:PutItem", ARNS["Experiments"]) for each in permissions] == [True] * holds
+
+
 @pytest.mark.parametrize(
     ("service", "operation", "params", "allowed"),
     [

@@ -91,7 +91,9 @@ def declared() -> Declarations:
 
 def statements(declared: Declarations, role: str) -> list[dict[str, Any]]:
     policies = declared.resources[role]["Properties"]["Policies"]
-    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+    declared_ones = (statement for policy in policies for statement in policy["PolicyDocument"]["Statement"])
+    # Of a conditional one, what it says where its condition holds.
+    return [statement["Fn::If"][1] if "Fn::If" in statement else statement for statement in declared_ones]
 
 
 def actions(statement: dict[str, Any]) -> set[str]:
