@@ -15,7 +15,7 @@ from bakeoff_core.events.model import Event
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.arms import ArmsKey
 from bakeoff_core.stores.objects import InMemoryObjectStore
-from bakeoff_core.stores.tallies import DynamoTallyStore, InMemoryTallyStore, Mark, Tally
+from bakeoff_core.stores.tallies import DynamoTallyStore, InMemoryTallyStore, Mark, NoTallies, Tally
 from deliver import _build_deliverer
 from deliver import deliver as deliver_event
 from delivery import Deliverer, Record
@@ -332,6 +332,12 @@ def test_settings_decide_on_the_future_and_on_how_long_ids_are_remembered() -> N
     assert isinstance(deliverer._tallies, DynamoTallyStore)
     assert deliverer._tallies._remember == timedelta(days=30)
     assert (deliverer._tallies._arms.name, deliverer._tallies._ids.name) == ("a", "t")
+    assert deliverer._tallies._shards.count == 8
+
+
+def test_a_stack_without_a_table_of_ids_keeps_no_tallies() -> None:
+    deliverer = _build_deliverer(Settings(event_bucket="b", arms_table="a"))
+    assert isinstance(deliverer._tallies, NoTallies)
 
 
 @pytest.mark.parametrize(
