@@ -586,7 +586,8 @@ def run() -> Sequence[Row]:
             f"write units/s of a counter's item, ten billion a day, {spread.shards} items",
             spread.units,
             LIMITS["partition_writes"].value,
-            f"{single.units:,.0f} on one item",
+            f"{single.units:,.0f} on one item; {single.units * GIVEN.arms:,.0f} on all of the experiment's together, "
+            "which DynamoDB has to split",
         ),
         at_most(
             f"transactions that meet another, a hundred million a day, {default.shards} items",
