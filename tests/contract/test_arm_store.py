@@ -27,7 +27,7 @@ def in_turn(shards: int) -> Shards:
     return Shards(shards, randrange=lambda below: next(turn) % below)
 
 
-@pytest.fixture(params=["memory", "dynamodb", "dynamodb in shards"])
+@pytest.fixture(params=["memory", "dynamodb", pytest.param("dynamodb in shards", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest) -> ArmStore:
     if request.param == "memory":
         return InMemoryArmStore()

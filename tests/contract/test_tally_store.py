@@ -60,7 +60,7 @@ def ids_name(aws: None) -> str:
     return "ids"
 
 
-@pytest.fixture(params=["memory", "dynamodb", "dynamodb in shards"])
+@pytest.fixture(params=["memory", "dynamodb", pytest.param("dynamodb in shards", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest) -> TallyStore:
     if request.param == "memory":
         return InMemoryTallyStore()
