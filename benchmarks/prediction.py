@@ -99,6 +99,23 @@ def _again(answer: Callable[[T], object], question: T) -> Callable[[int], object
     return lambda _number: answer(question)
 
 
+def _profiled(kind: str, rows: int) -> Callable[[], Callable[[int], object]]:
+    def make() -> Callable[[int], object]:
+        random = Random(0)  # noqa: S311 - numbers to multiply
+        return _again(entry_point(*linear_model(random)), _events(random, rows)[kind])
+
+    return make
+
+
+WAYS = {
+    "one row": _profiled("in order", 1),
+    "one named row": _profiled("named", 1),
+    "rows": _profiled("in order", BATCH),
+    "named rows": _profiled("named", BATCH),
+}
+"""What can be profiled."""
+
+
 def run() -> Sequence[Row]:
     """Measure."""
     random = Random(0)  # noqa: S311 - numbers to multiply

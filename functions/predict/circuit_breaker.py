@@ -1,9 +1,9 @@
 """A model that keeps failing is left alone for a while, then tried once."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Self
 
 from bakeoff_core.errors import CircuitOpen, Unavailable
 
@@ -19,11 +19,33 @@ class _Circuit:
     trial: bool = False
 
 
-@dataclass(slots=True)
 class Attempt:
-    """One call; who makes it says so where it fails without raising."""
+    """One call, for as long as a with statement lasts; who makes it says so where it fails without raising.
 
-    succeeded: bool = True
+    Args:
+        breaker: Lets it through.
+        key: The version.
+
+    Attributes:
+        succeeded: Whether it did, if it raises nothing.
+    """
+
+    __slots__ = ("_breaker", "_key", "succeeded")
+
+    def __init__(self, breaker: "CircuitBreaker", key: str) -> None:
+        self._breaker = breaker
+        self._key = key
+        self.succeeded = True
+
+    def __enter__(self) -> Self:
+        self._breaker.enter(self._key)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._breaker.leave(self._key, succeeded=self.succeeded)
+        else:
+            self._breaker.leave(self._key, succeeded=False if issubclass(kind, Unavailable) else None)
 
 
 class CircuitBreaker:
@@ -57,42 +79,45 @@ class CircuitBreaker:
         self._circuits: dict[str, _Circuit] = {}
         self._lock = Lock()
 
-    @contextmanager
-    def attempt(self, key: str) -> Iterator[Attempt]:
-        """Guard one call.
+    def attempt(self, key: str) -> Attempt:
+        """Guard one call in a with statement.
 
         Raises:
-            CircuitOpen: The version kept failing.
+            CircuitOpen: The version kept failing; raised where the with statement begins.
         """
-        self._enter(key)
-        attempt = Attempt()
-        succeeded: bool | None = None
-        try:
-            yield attempt
-            succeeded = attempt.succeeded
-        except Unavailable:
-            succeeded = False
-            raise
-        finally:
-            self._leave(key, succeeded=succeeded)
+        return Attempt(self, key)
 
     def reset(self, key: str) -> None:
         """Close a circuit, for a version that was just proved to work."""
         with self._lock:
             self._circuits.pop(key, None)
 
-    def _enter(self, key: str) -> None:
+    def enter(self, key: str) -> None:
+        """Let a call begin.
+
+        Raises:
+            CircuitOpen: The version kept failing.
+        """
         with self._lock:
-            circuit = self._circuits.setdefault(key, _Circuit())
-            if circuit.opened_at is None:
+            circuit = self._circuits.get(key)
+            if circuit is None or circuit.opened_at is None:
                 return
             if circuit.trial or self._monotonic() - circuit.opened_at < self._recovery_seconds:
                 raise CircuitOpen(key)
             circuit.trial = True
 
-    def _leave(self, key: str, *, succeeded: bool | None) -> None:
+    def leave(self, key: str, *, succeeded: bool | None) -> None:
+        """Take in how a call ended.
+
+        Args:
+            key: The version.
+            succeeded: None where the result says nothing of the model.
+        """
         with self._lock:
-            opens = self._note(self._circuits.setdefault(key, _Circuit()), succeeded=succeeded)
+            circuit = self._circuits.get(key)
+            if circuit is None:
+                circuit = self._circuits[key] = _Circuit()
+            opens = self._note(circuit, succeeded=succeeded)
         if opens:
             self._on_opened(key)
 
@@ -112,7 +137,8 @@ class CircuitBreaker:
         if present not in circuit.slices:
             for old in [each for each in circuit.slices if each <= present - _SLICES]:
                 del circuit.slices[old]
-        circuit.slices.setdefault(present, [0, 0])[succeeded] += 1
+            circuit.slices[present] = [0, 0]
+        circuit.slices[present][succeeded] += 1
         if succeeded:
             return False
         failures, successes = (sum(counts) for counts in zip(*circuit.slices.values(), strict=True))

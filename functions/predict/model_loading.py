@@ -18,7 +18,7 @@ from model_runtime.chain import chain
 from model_runtime.errors import ArtefactDamaged, ModelRefused, PredictionCancelled
 from model_runtime.metadata import ModelMetadata
 from model_runtime.model import Model, load_model
-from model_runtime.model_cache import LeasedCache, TooLargeForCache
+from model_runtime.model_cache import Lease, LeasedCache
 from model_runtime.sessions import threads_for
 
 # Measured: a session takes up to three times its artefact, for the weights laid out anew, and up to 17 MB however
@@ -94,9 +94,8 @@ class ModelLoader:
         self._probe_seconds = probe_seconds
         self._pipelines: dict[tuple[str, str], ModelVersion] = {}
 
-    @contextmanager
-    def lease(self, version: ModelVersion) -> Iterator[LoadedModel]:
-        """Use a version's model, loaded if need be. Its memory is not given to another before the end.
+    def lease(self, version: ModelVersion) -> Lease[tuple[str, str], LoadedModel]:
+        """Use a version's model in a with statement, loaded if need be; its memory is given to no other meanwhile.
 
         Raises:
             UnusableModel: Its artefact is missing, damaged or no model, it does not fit its metadata,
@@ -105,14 +104,12 @@ class ModelLoader:
         """
         pipeline = self._pipeline_of(version)
         needed = memory_of(version.size_bytes) + (memory_of(pipeline.size_bytes) if pipeline else 0)
-        try:
-            with self._models.lease(_key(version), needed, lambda: self._load(version, pipeline, needed)) as loaded:
-                yield loaded
-        except TooLargeForCache:
+        if needed > self._max_bytes:
             raise UnusableModel(
                 f"it needs about {needed // _MEGABYTE} MB of memory, and all models together may take "
                 f"{self._max_bytes // _MEGABYTE} MB"
-            ) from None
+            )
+        return self._models.lease(_key(version), needed, lambda: self._load(version, pipeline, needed))
 
     def holds(self, version: ModelVersion) -> bool:
         """Say whether a version's model is in memory."""

@@ -1,8 +1,7 @@
 """Predictions by model name and version."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -11,7 +10,6 @@ import numpy.typing as npt
 
 from bakeoff_core.clock import Clock
 from bakeoff_core.errors import (
-    BakeoffError,
     DependencyUnavailable,
     FieldError,
     InvalidInput,
@@ -22,6 +20,7 @@ from bakeoff_core.stores.models import CachedModels, ModelRegistry, ModelStatus,
 from bakeoff_core.telemetry import count, logger, seconds
 from feature_usage import FeatureUsage
 from guarding import Guard
+from measuring import Measured, count_errors
 from model_loading import LoadedModel, ModelLoader, UnusableModel
 from model_runtime.errors import InvalidFeatures, PredictionFailed
 from model_runtime.model import Model, Outcome, TensorDescription
@@ -118,11 +117,11 @@ class ModelServer:
         version = self._resolve(model_name, version_or_alias)
 
         def use(loaded: LoadedModel, model: Model) -> Prediction:
-            row = model.read(data, loc)
-            fingerprint = f"{loaded.fingerprint} {engineered}"
-            return self._cache.predict(version, fingerprint, row, model.predict_row)
+            return self._cache.predict(
+                version, (loaded.fingerprint, engineered), model.read(data, loc), model.predict_row
+            )
 
-        with self._measured(version):
+        with Measured(version, self._perf_counter):
             prediction = self._run(version, use, engineered=engineered)
         return Answer(version, prediction, self._milliseconds_since(started))
 
@@ -148,12 +147,12 @@ class ModelServer:
             _check_size(len(rows), model.metadata.max_batch_size or MAX_BATCH_ROWS, loc)
             return model.predict_batch(rows, loc)
 
-        with self._measured(version):
+        with Measured(version, self._perf_counter):
             outcomes = self._run(version, use, engineered=engineered, has_failed=_none_succeeded, rows=len(rows))
         for kind in (InvalidFeatures, PredictionFailed):
             failures = [outcome for outcome in outcomes if isinstance(outcome, kind)]
             if failures:
-                self._count_errors(version, "InvalidInput" if kind is InvalidFeatures else kind.__name__, len(failures))
+                count_errors(version, "InvalidInput" if kind is InvalidFeatures else kind.__name__, len(failures))
         return BatchAnswer(version, outcomes, self._milliseconds_since(started))
 
     def infer(
@@ -181,7 +180,7 @@ class ModelServer:
             _check_size(model.rows_in(feed), model.metadata.max_batch_size or MAX_BATCH_ROWS, "inputs")
             return model.infer(feed, outputs)
 
-        with self._measured(version):
+        with Measured(version, self._perf_counter):
             tensors = self._run(version, use, rows=_rows_of(feed))
         return TensorAnswer(version, tensors, self._milliseconds_since(started))
 
@@ -234,18 +233,13 @@ class ModelServer:
         running: list[Model] = []
 
         def job() -> Result:
-            with self._leased(version) as loaded:
-                model = loaded.engineered if engineered else loaded.raw
-                running.append(model)
-                started = self._perf_counter()
-                try:
-                    result = use(loaded, model)
-                except InvalidFeatures as error:
-                    raise InvalidInput([FieldError(each.loc, each.msg) for each in error.errors]) from error
-                finally:
-                    self._usage.note(version, loaded)
-                self._record_latency(version, started)
-                return result
+            try:
+                with self._loader.lease(version) as loaded:
+                    return self._used(version, loaded, loaded.engineered if engineered else loaded.raw, use, running)
+            except UnusableModel as error:
+                raise self._unusable(version, error) from error
+            except PredictionFailed as error:
+                raise ModelUnavailable(version.model_key, str(error)) from error
 
         def cancel() -> None:
             for model in running:
@@ -254,20 +248,33 @@ class ModelServer:
         work = rows if self._loader.holds(version) else None
         return self._guard.run(version.model_key, job, cancel, has_failed, work)
 
-    @contextmanager
-    def _leased(self, version: ModelVersion) -> Iterator[LoadedModel]:
+    def _used(
+        self,
+        version: ModelVersion,
+        loaded: LoadedModel,
+        model: Model,
+        use: Callable[[LoadedModel, Model], Result],
+        running: list[Model],
+    ) -> Result:
+        running.append(model)
+        started = self._perf_counter()
         try:
-            with self._loader.lease(version) as loaded:
-                yield loaded
-        except UnusableModel as error:
-            logger.exception("model cannot be used", model_key=version.model_key)
-            try:
-                self._found_unhealthy(version, error)
-            except DependencyUnavailable:
-                logger.warning("status could not be written", model_key=version.model_key)
-            raise ModelUnavailable(version.model_key, str(error)) from error
-        except PredictionFailed as error:
-            raise ModelUnavailable(version.model_key, str(error)) from error
+            result = use(loaded, model)
+        except InvalidFeatures as error:
+            raise InvalidInput([FieldError(each.loc, each.msg) for each in error.errors]) from error
+        finally:
+            self._usage.note(version, loaded)
+        elapsed = self._perf_counter() - started
+        seconds("prediction_latency_seconds", elapsed, model_name=version.name, version=version.version)
+        return result
+
+    def _unusable(self, version: ModelVersion, error: UnusableModel) -> ModelUnavailable:
+        logger.exception("model cannot be used", model_key=version.model_key)
+        try:
+            self._found_unhealthy(version, error)
+        except DependencyUnavailable:
+            logger.warning("status could not be written", model_key=version.model_key)
+        return ModelUnavailable(version.model_key, str(error))
 
     def _load(self, version: ModelVersion) -> None:
         with self._loader.lease(version):
@@ -295,29 +302,6 @@ class ModelServer:
             self._clock,
             lambda name: count("stale_configuration_total", model_name=name),
         )
-
-    @contextmanager
-    def _measured(self, version: ModelVersion) -> Iterator[None]:
-        started = self._perf_counter()
-        count("model_request_total", model_name=version.name, version=version.version)
-        try:
-            yield
-        except BakeoffError as error:
-            if isinstance(error, ModelUnavailable):
-                logger.exception("prediction failed", model_key=version.model_key)
-            self._count_errors(version, type(error).__name__, 1)
-            raise
-        finally:
-            elapsed = self._perf_counter() - started
-            seconds("model_request_duration_seconds", elapsed, model_name=version.name, version=version.version)
-
-    @staticmethod
-    def _count_errors(version: ModelVersion, error_type: str, number: int) -> None:
-        count("model_request_errors", number, model_name=version.name, version=version.version, error_type=error_type)
-
-    def _record_latency(self, version: ModelVersion, started: float) -> None:
-        elapsed = self._perf_counter() - started
-        seconds("prediction_latency_seconds", elapsed, model_name=version.name, version=version.version)
 
     def _milliseconds_since(self, started: float) -> float:
         return round((self._perf_counter() - started) * 1_000, 3)

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from bakeoff_core.stores.models import ModelVersion
 from bakeoff_core.telemetry import count
 from model_runtime.outputs import Prediction
 from model_runtime.rows import Row
+
+Fingerprint: TypeAlias = tuple[str, bool]
+"""The artefacts of a version, and whether a row goes around its feature pipeline."""
 
 
 class CacheLayer(Protocol):
@@ -90,7 +93,7 @@ class PredictionCache:
         self._layers = tuple(layers)
 
     def predict(
-        self, version: ModelVersion, fingerprint: str, row: Row, compute: Callable[[Row], Prediction]
+        self, version: ModelVersion, fingerprint: Fingerprint, row: Row, compute: Callable[[Row], Prediction]
     ) -> Prediction:
         """Answer with what is kept, or compute and keep it.
 
@@ -118,9 +121,10 @@ class PredictionCache:
         return prediction
 
 
-def _key(fingerprint: str, row: Row) -> str:
+def _key(fingerprint: Fingerprint, row: Row) -> str:
+    artefacts, engineered = fingerprint
     canonical = json.dumps(row, separators=(",", ":"), default=_plain)
-    return "bakeoff:prediction:" + sha256(f"{fingerprint}\n{canonical}".encode()).hexdigest()
+    return "bakeoff:prediction:" + sha256(f"{artefacts} {engineered}\n{canonical}".encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -1,8 +1,7 @@
 """Models that fit a number of bytes together, each built once however many ask for it."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 from threading import Condition
 from typing import Generic, TypeVar
 
@@ -28,6 +27,33 @@ class _Entry(Generic[Value]):
         return self.value is not None or self.error is not None
 
 
+class Lease(Generic[Key, Value]):
+    """A value in use for as long as a with statement lasts.
+
+    Args:
+        cache: Where the value is, or comes to be.
+        key: Which value.
+        size: How many bytes it takes.
+        build: Makes it.
+    """
+
+    __slots__ = ("_build", "_cache", "_entry", "_key", "_size")
+
+    def __init__(self, cache: "LeasedCache[Key, Value]", key: Key, size: int, build: Callable[[], Value]) -> None:
+        self._cache = cache
+        self._key = key
+        self._size = size
+        self._build = build
+
+    def __enter__(self) -> Value:
+        self._entry = self._cache.acquire(self._key, self._size, self._build)
+        assert self._entry.value is not None  # noqa: S101 - an entry without a value was raised as an error
+        return self._entry.value
+
+    def __exit__(self, *_: object) -> None:
+        self._cache.release(self._key, self._entry)
+
+
 class LeasedCache(Generic[Key, Value]):
     """The values used last, as many as fit a number of bytes.
 
@@ -46,24 +72,18 @@ class LeasedCache(Generic[Key, Value]):
         self._used = 0
         self._changed = Condition()
 
-    @contextmanager
-    def lease(self, key: Key, size: int, build: Callable[[], Value]) -> Iterator[Value]:
-        """Use a value, built if need be while others who want it wait.
+    def lease(self, key: Key, size: int, build: Callable[[], Value]) -> Lease[Key, Value]:
+        """Use a value in a with statement, built if need be while others who want it wait.
 
         Args:
             key: Which value.
             size: How many bytes it takes.
-            build: Makes it. What it raises is raised here and to those who waited, and nothing is kept.
+            build: Makes it. What it raises is raised to who uses it and to those who waited, and nothing is kept.
 
         Raises:
-            TooLargeForCache: The value alone exceeds the bound.
+            TooLargeForCache: The value alone exceeds the bound; raised where the with statement begins.
         """
-        entry = self._acquire(key, size, build)
-        try:
-            assert entry.value is not None  # noqa: S101 - an entry without a value was raised as an error
-            yield entry.value
-        finally:
-            self._release(key, entry)
+        return Lease(self, key, size, build)
 
     def holds(self, key: Key) -> bool:
         """Say whether a value is there and built."""
@@ -83,7 +103,8 @@ class LeasedCache(Generic[Key, Value]):
         with self._changed:
             return self._used
 
-    def _acquire(self, key: Key, size: int, build: Callable[[], Value]) -> _Entry[Value]:
+    def acquire(self, key: Key, size: int, build: Callable[[], Value]) -> _Entry[Value]:
+        """Begin a lease; arguments and errors as of `lease`."""
         with self._changed:
             entry = self._entries.get(key)
             if entry is not None:
@@ -106,7 +127,8 @@ class LeasedCache(Generic[Key, Value]):
 
     def _join(self, key: Key, entry: _Entry[Value]) -> _Entry[Value]:
         entry.leases += 1
-        self._changed.wait_for(lambda: entry.settled)
+        if not entry.settled:
+            self._changed.wait_for(lambda: entry.settled)
         if entry.error is not None:
             raise entry.error
         if self._entries.get(key) is entry:
@@ -129,7 +151,8 @@ class LeasedCache(Generic[Key, Value]):
                 del self._entries[key]
             self._free(entry)
 
-    def _release(self, key: Key, entry: _Entry[Value]) -> None:
+    def release(self, key: Key, entry: _Entry[Value]) -> None:
+        """End a lease."""
         with self._changed:
             entry.leases -= 1
             if entry.leases:

@@ -102,7 +102,7 @@ def test_kept_prediction_is_the_same_to_the_last_bit() -> None:
             computed.append(given)
             return made
 
-        assert [cache.predict(Version(), "f", row, compute) for _ in range(2)] == [made, made]  # type: ignore[arg-type]
+        assert [cache.predict(Version(), ("f", False), row, compute) for _ in range(2)] == [made, made]  # type: ignore[arg-type]
         assert len(computed) == 1
 
 
