@@ -4,6 +4,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from os import environ
 from threading import Lock
 from typing import TypeAlias
@@ -19,6 +20,7 @@ _SERVICE = environ.get("POWERTOOLS_SERVICE_NAME", "bakeoff")
 
 _MOST_METRICS = 100
 _MOST_VALUES = 100
+_MOST_REMEMBERED = 1_024
 
 _Dimensions: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -73,11 +75,13 @@ class gathered_metrics:  # noqa: N801 - it reads as what a with statement does
 
 
 def _emit(name: str, unit: str, value: float, dimensions: dict[str, str]) -> None:
-    detailed = tuple(dimensions.items())
-    if not all(map(str.strip, dimensions.values())):
-        # CloudWatch refuses a dimension without a value.
-        detailed = tuple((key, detail) for key, detail in detailed if detail.strip())
-    _gatherer.take(detailed, name, unit, float(value))
+    _gatherer.take(_with_values(tuple(dimensions.items())), name, unit, float(value))
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _with_values(dimensions: _Dimensions) -> _Dimensions:
+    """Leave out dimensions without a value, which CloudWatch refuses."""
+    return tuple((key, detail) for key, detail in dimensions if detail.strip())
 
 
 class _Gatherer:
@@ -122,25 +126,23 @@ _gatherer = _Gatherer()
 
 
 def _line(dimensions: _Dimensions, metrics: Mapping[str, tuple[str, list[float]]]) -> str:
-    total = {"service": _SERVICE}
+    named = tuple((name, unit) for name, (unit, _values) in metrics.items())
+    declared = _declared(NAMESPACE, _SERVICE, dimensions, named)
+    values = to_json({name: values for name, (_unit, values) in metrics.items()}).decode()
+    return f'{{"_aws":{{"Timestamp":{int(time.time() * 1_000)},{declared},{values[1:]}'
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _declared(namespace: str, service: str, dimensions: _Dimensions, metrics: tuple[tuple[str, str], ...]) -> str:
+    """Write what all lines of the same metrics and dimensions have in common, between the time and the values."""
+    total = {"service": service}
     detailed = dict(dimensions) | total
-    sets = [list(detailed)] if detailed == total else [list(detailed), list(total)]
-    return to_json(
-        {
-            "_aws": {
-                "Timestamp": int(time.time() * 1_000),
-                "CloudWatchMetrics": [
-                    {
-                        "Namespace": NAMESPACE,
-                        "Dimensions": sets,
-                        "Metrics": [{"Name": name, "Unit": unit} for name, (unit, _values) in metrics.items()],
-                    }
-                ],
-            },
-            **detailed,
-            **{name: values for name, (_unit, values) in metrics.items()},
-        }
-    ).decode()
+    directive = {
+        "Namespace": namespace,
+        "Dimensions": [list(detailed)] if detailed == total else [list(detailed), list(total)],
+        "Metrics": [{"Name": name, "Unit": unit} for name, unit in metrics],
+    }
+    return f'"CloudWatchMetrics":[{to_json(directive).decode()}]}},{to_json(detailed).decode()[1:-1]}'
 
 
 def _write(lines: list[str]) -> None:

@@ -19,6 +19,7 @@ Block: TypeAlias = npt.NDArray[Any]
 _TYPES: dict[str, frozenset[type]] = {"float": frozenset({float, int}), "int": frozenset({int})}
 _DTYPES: dict[str, type[np.number[Any]]] = {"float": np.float64, "int": np.int64}
 _FEWEST_FEATURES = 2
+_FEWEST_ALIKE = 2  # rows; one alone is read by its names sooner than its order is found out
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
 
 
@@ -32,6 +33,8 @@ class BlockReader:
         dtype: What holds them.
         lows: The least number of each feature.
         highs: The greatest.
+        common: Both, where they are the same for all features, which is compared faster.
+        in_order: The places of values that stand in the schema's order.
         ignores_extra: Whether names of no feature are passed over.
         pick: Takes the values out of an object of named features, in the schema's order.
     """
@@ -41,6 +44,8 @@ class BlockReader:
     dtype: type[np.number[Any]]
     lows: Block
     highs: Block
+    common: tuple[np.number[Any], np.number[Any]] | None
+    in_order: list[int]
     ignores_extra: bool
     pick: Callable[[Any], tuple[object, ...]]
 
@@ -63,8 +68,10 @@ class BlockReader:
             names=names,
             types=_TYPES[kind],
             dtype=dtype,
-            lows=_shared(np.array(lows, dtype)),
-            highs=_shared(np.array(highs, dtype)),
+            lows=np.array(lows, dtype),
+            highs=np.array(highs, dtype),
+            common=(dtype(lows[0]), dtype(highs[0])) if len({*zip(lows, highs, strict=True)}) == 1 else None,
+            in_order=list(range(len(names))),
             ignores_extra=schema.on_extra == "ignore",
             pick=itemgetter(*names),
         )
@@ -79,15 +86,42 @@ class BlockReader:
             Their values, or None where one of them must be looked at on its own: something is missing, unknown, of
             another type or out of range.
         """
-        values = [self._in_order(row) for row in rows]
+        if not rows:
+            return None
+        columns = self._columns_of(rows)
+        values = [self._in_order(row) for row in rows] if columns is None else [list(row.values()) for row in rows]
         if not all(row is not None and self.types.issuperset(map(type, row)) for row in values):
             return None
         try:
             block = np.array(values, self.dtype)
         except OverflowError:
             return None
-        # NaN is in no range.
-        return block if bool(((block >= self.lows) & (block <= self.highs)).all()) else None
+        if columns is not None and columns != self.in_order:
+            block = block[:, columns]
+        return block if self._in_range(block) else None
+
+    def _columns_of(self, rows: Sequence[Any]) -> list[int] | None:
+        """Say where each feature stands in the values of objects that all name the features alone, in one order."""
+        if len(rows) < _FEWEST_ALIKE or type(rows[0]) is not dict or len(rows[0]) != len(self.names):
+            return None
+        order = list(rows[0])
+        if not all(type(row) is dict and list(row) == order for row in rows):
+            return None
+        places = {name: place for place, name in enumerate(order)}
+        try:
+            return [places[name] for name in self.names]
+        except KeyError:
+            return None
+
+    def _in_range(self, block: Block) -> bool:
+        # The extremes of what holds a NaN are NaN, which is in no range.
+        if self.common is not None:
+            low, high = self.common
+            return bool(low <= np.minimum.reduce(block, axis=None) and np.maximum.reduce(block, axis=None) <= high)
+        return bool(
+            (self.lows <= np.minimum.reduce(block, axis=0)).all()
+            and (np.maximum.reduce(block, axis=0) <= self.highs).all()
+        )
 
     def _in_order(self, row: object) -> Sequence[object] | None:
         if type(row) is list:
@@ -111,8 +145,3 @@ def _whole(interval: Interval) -> tuple[int, int]:
         _LEAST if low <= _LEAST else math.ceil(low),
         _GREATEST if high >= _GREATEST else math.floor(high),
     )
-
-
-def _shared(bounds: Block) -> Block:
-    """Write bounds that are all the same once, which compares faster."""
-    return bounds[:1] if bool((bounds == bounds[0]).all()) else bounds

@@ -35,6 +35,7 @@ class Tensor:
         rank: How many dimensions the input has.
         batch_axis: Which of them counts the rows; None where all rows of a run share the tensor.
         batch_size: The number of rows where the model's graph fixes it.
+        is_whole: Whether its features are all there are, in the schema's order.
     """
 
     name: str
@@ -44,12 +45,13 @@ class Tensor:
     rank: int
     batch_axis: int | None
     batch_size: int | None
+    is_whole: bool = False
 
     def of(self, rows: Rows) -> npt.NDArray[Any]:
         """Make the tensor of some rows, all of which have its shared values and equally long arrays."""
         column = self.columns[0]
         if isinstance(rows, np.ndarray) and self.batch_axis is not None:
-            picked = rows[:, column] if self.rank == 1 else rows if self._is_whole(rows) else rows[:, self.columns]
+            picked = rows[:, column] if self.rank == 1 else rows if self.is_whole else rows[:, self.columns]
             return picked.astype(self.dtype)
         if self.batch_axis is None:
             return np.asarray(rows[0][column]).astype(self.dtype)
@@ -58,9 +60,6 @@ class Tensor:
         if self.rank == 1:
             return np.array([row[column] for row in rows], dtype=self.dtype)
         return np.array([[row[column] for column in self.columns] for row in rows], dtype=self.dtype)
-
-    def _is_whole(self, block: Block) -> bool:
-        return len(self.columns) == block.shape[1] and self.columns == tuple(range(block.shape[1]))
 
     def kind_of(self, row: Row) -> object:
         """What rows must have in common to share a run, as far as this input goes."""
@@ -171,7 +170,8 @@ def _matrix(argument: Argument, dtype: np.dtype[Any], features: Sequence[Feature
         raise ModelRefused(f"input {argument.name} takes several features, and {arrays[0]} is an array")
     if len(lengths) != _MATRIX_RANK or lengths[1] not in {None, len(columns)}:
         raise _misfit(argument, f"there are {len(columns)} features for it")
-    return Tensor(argument.name, dtype, columns, (), _MATRIX_RANK, 0, lengths[0])
+    is_whole = columns == tuple(range(len(features)))
+    return Tensor(argument.name, dtype, columns, (), _MATRIX_RANK, 0, lengths[0], is_whole)
 
 
 def _narrowed(feature: Feature, lengths: Sequence[int | None], argument: Argument) -> Shape:

@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +16,7 @@ Output: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any]
 _BINARY = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """A model's answer to one row; the probabilities are in the order of the class labels."""
 
     prediction: Output
@@ -61,6 +59,8 @@ class OutputReader:
         Raises:
             PredictionFailed: An output has another number of rows, or another form, than it should.
         """
+        if len(outputs) == 1 and self._prediction == self.names[0] and has_batch_axis:
+            return [_usable(each, None) for each in _values(self._per_row(self.names[0], outputs[0]), rows)]
         by_name = {
             name: self._per_row(name, output) if has_batch_axis else [output]
             for name, output in zip(self.names, outputs, strict=True)
@@ -76,7 +76,7 @@ class OutputReader:
         else:
             columns = [_values(by_name[name], rows) for name in self._prediction]
             predictions = [dict(zip(self._prediction, row, strict=True)) for row in zip(*columns, strict=True)]
-        return [_usable(*pair) for pair in zip(predictions, probabilities, strict=True)]
+        return list(map(_usable, predictions, probabilities))
 
     def _per_row(self, name: str, output: Any) -> Any:
         if isinstance(output, list):
@@ -165,6 +165,8 @@ def _plain(entry: Any) -> Any:
 
 
 def _usable(prediction: Output, probabilities: list[float] | None) -> Prediction | PredictionFailed:
+    if type(prediction) is float and probabilities is None and math.isfinite(prediction):
+        return Prediction(prediction, None)  # what most models give
     if not _finite(prediction) or not _finite(probabilities):
         return PredictionFailed("the model gave an output that is not a finite number")
     return Prediction(prediction, probabilities)
