@@ -76,6 +76,21 @@ def test_takes_a_unit_with_a_name_longer_than_a_partition_key(sink_and_read: tup
     assert read() == [long_name]
 
 
+def test_what_is_too_large_is_refused_and_holds_nothing_up(sink_and_read: tuple[EventSink, Read]) -> None:
+    sink, read = sink_and_read
+    large = event(1, metadata={"text": "x" * 1024**2})
+    assert sink.put([event(0), large, event(2)]) == [large]
+    assert sorted(read(), key=lambda each: each.event_id) == [event(0), event(2)]
+
+
+def test_takes_events_that_are_large_together(sink_and_read: tuple[EventSink, Read]) -> None:
+    sink, read = sink_and_read
+    events = [event(index, metadata={"text": "x" * 120_000}) for index in range(10)]
+    assert sink.put(events[:9]) == []
+    assert sink.put(events) == []
+    assert len(read()) == 19
+
+
 def test_what_does_not_answer_refuses_everything(aws: None) -> None:
     events = [event(1), event(2)]
     pauses: list[float] = []

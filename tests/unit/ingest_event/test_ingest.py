@@ -5,14 +5,14 @@ import pytest
 
 from bakeoff_core.events.intake import EventIntake
 from bakeoff_core.events.model import EventRequest
-from bakeoff_core.stores.streams import InMemoryEventSink, KinesisEventStream
+from bakeoff_core.stores.streams import EventSink, InMemoryEventSink, KinesisEventStream
 from ingest import Deadline, build_api
 from tests.support import NOON, LambdaContextFake, SettableClock, counting_ids, http_event
 
 CLICK = {"user_id": "u1", "event_type": "click"}
 
 
-def post(stream: InMemoryEventSink, body: Any) -> tuple[int, dict[str, Any]]:
+def post(stream: EventSink, body: Any) -> tuple[int, dict[str, Any]]:
     api = build_api(EventIntake(stream, SettableClock(), counting_ids()))
     text = body if isinstance(body, str) else json.dumps(body)
     answer = api.resolve(http_event("POST", "/ab_test/events", text))
@@ -77,7 +77,7 @@ CLOUD_EVENT = {
 }
 
 
-def send(stream: InMemoryEventSink, body: Any, **headers: str) -> tuple[int, dict[str, Any]]:
+def send(stream: EventSink, body: Any, **headers: str) -> tuple[int, dict[str, Any]]:
     api = build_api(EventIntake(stream, SettableClock(), counting_ids()))
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     answer = api.resolve(http_event("POST", "/ab_test/events", json.dumps(body), named))
@@ -153,6 +153,27 @@ def test_an_event_too_large_for_the_stream_is_a_413() -> None:
     status, problem = post(InMemoryEventSink(), large)
     assert (status, problem["detail"]) == (413, "metadata: makes the event larger than 1 MiB")
     assert post(InMemoryEventSink(), [large, CLICK])[0] == 202
+
+
+class Counting:
+    """A stream that takes every record, and counts the calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def put_records(self, *, StreamName: str, Records: list[Any]) -> dict[str, Any]:  # noqa: N803 - as boto3
+        self.calls.append(len(Records))
+        return {"Records": [{"SequenceNumber": "1"}] * len(Records)}
+
+
+@pytest.mark.parametrize(
+    ("events", "bytes_each", "calls"), [(500, 1_000, [500]), (500, 10_000, [500]), (500, 11_000, [477, 23])]
+)
+def test_500_events_are_two_calls_at_most(events: int, bytes_each: int, calls: list[int]) -> None:
+    kinesis = Counting()
+    note = {"note": "n" * (bytes_each - 200)}
+    status, _answer = post(KinesisEventStream(kinesis, "events"), [CLICK | {"metadata": note}] * events)
+    assert (status, kinesis.calls) == (202, calls)
 
 
 class Refusing:

@@ -11,11 +11,12 @@ from bakeoff_core.clock import Clock
 from bakeoff_core.errors import DependencyUnavailable, FieldError, InvalidInput, PayloadTooLarge
 from bakeoff_core.events.ids import time_ordered_id
 from bakeoff_core.events.model import Event, EventRequest
-from bakeoff_core.stores.streams import MAX_RECORD_BYTES, EventSink
+from bakeoff_core.stores.streams import EventSink, is_too_large
 from bakeoff_core.validation import field_errors
 
 MAX_EVENTS_A_REQUEST = 500
 _TOO_LARGE = (FieldError("metadata", "makes the event larger than 1 MiB"),)
+_REFUSED = (FieldError("", "the event stream refused it: send it again with the same event_id"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,39 +76,30 @@ class EventIntake:
             raise PayloadTooLarge(f"must hold {MAX_EVENTS_A_REQUEST} events at most, got {len(reports)}")
         now = self._clock()
         checked = [self._check(report, now, read) for report in reports]
-        events = {index: event for index, event in enumerate(checked) if isinstance(event, Event)}
-        if all(result == _TOO_LARGE for result in checked):
+        events = [result for result in checked if isinstance(result, Event)]
+        refused = {id(event): _refusal(event) for event in self._stream.put(events)} if events else {}
+        found = [result if not isinstance(result, Event) else refused.get(id(result), ()) for result in checked]
+        if all(errors == _TOO_LARGE for errors in found):
             raise PayloadTooLarge(f"metadata: {_TOO_LARGE[0].msg}")
-        if not events:
-            raise InvalidInput([_at(index, error) for index, errors in enumerate(checked) for error in _errors(errors)])
-        refused = {id(event) for event in self._stream.put(list(events.values()))}
-        if len(refused) == len(events):
-            raise DependencyUnavailable("the event stream")
-        return [self._outcome(index, result, refused) for index, result in enumerate(checked)]
+        if all(found):
+            if _REFUSED in found:
+                raise DependencyUnavailable("the event stream")
+            raise InvalidInput([_at(index, error) for index, errors in enumerate(found) for error in errors])
+        return [
+            Outcome(index, result.event_id if isinstance(result, Event) and errors != _TOO_LARGE else None, errors)
+            for index, (result, errors) in enumerate(zip(checked, found, strict=True))
+        ]
 
     def _check(self, report: Any, now: datetime, read: Callable[[Any], EventRequest]) -> Event | tuple[FieldError, ...]:
         try:
-            event = read(report).to_event(self._new_id(now), now)
+            request = read(report)
+            return request.to_event(request.event_id or self._new_id(now), now)
         except ValidationError as error:
             return tuple(field_errors(error))
-        if len(event.to_line()) > MAX_RECORD_BYTES - 1_024:
-            return _TOO_LARGE
-        return event
-
-    def _outcome(self, index: int, result: Event | tuple[FieldError, ...], refused: set[int]) -> Outcome:
-        if not isinstance(result, Event):
-            return Outcome(index, None, result)
-        if id(result) in refused:
-            return Outcome(
-                index,
-                result.event_id,
-                (FieldError("", "the event stream refused it: send it again with the same event_id"),),
-            )
-        return Outcome(index, result.event_id)
 
 
-def _errors(result: Event | tuple[FieldError, ...]) -> tuple[FieldError, ...]:
-    return () if isinstance(result, Event) else result
+def _refusal(event: Event) -> tuple[FieldError, ...]:
+    return _TOO_LARGE if is_too_large(event) else _REFUSED
 
 
 def _at(index: int, error: FieldError) -> FieldError:

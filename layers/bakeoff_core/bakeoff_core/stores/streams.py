@@ -3,15 +3,17 @@
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from bakeoff_core.events.model import Event
 
-MAX_RECORD_BYTES = 1024**2
+MAX_EVENT_BYTES = 1024**2 - 1024
+"""What an event may have as a line; a record has a mebibyte, and its partition key counts."""
+
 _MAX_RECORDS_A_CALL = 500
 _MAX_BYTES_A_CALL = 5 * 1024**2
 _MAX_PARTITION_KEY = 256
@@ -23,14 +25,25 @@ PATIENCE_OF_A_CALLER = 2
 """Attempts while somebody waits for an answer that does not depend on the events."""
 
 _MAX_MESSAGES_A_CALL = 10
+_MAX_MESSAGE_BYTES_A_CALL = 1024**2
+
+_Entry: TypeAlias = tuple[Event, dict[str, Any]]
 
 
 class EventSink(Protocol):
     """Takes events. Every implementation passes tests/contract/test_event_sink.py."""
 
     def put(self, events: Sequence[Event]) -> list[Event]:
-        """Hand events over, and return those that were refused for good. Never raises."""
+        """Hand events over, and return those that were refused for good. Never raises.
+
+        What is too large is refused, and the others beside it are taken.
+        """
         ...
+
+
+def is_too_large(event: Event) -> bool:
+    """Say whether an event is larger than any sink takes."""
+    return len(event.to_line()) > MAX_EVENT_BYTES
 
 
 class InMemoryEventSink:
@@ -46,8 +59,9 @@ class InMemoryEventSink:
 
     def put(self, events: Sequence[Event]) -> list[Event]:
         """Keep events, and return the refused ones."""
-        refused = [event for event in events if self._refuses(event)]
-        self.events.extend(event for event in events if not self._refuses(event))
+        refused: list[Event] = []
+        for event in events:
+            (refused if self._refuses(event) or is_too_large(event) else self.events).append(event)
         return refused
 
 
@@ -83,11 +97,11 @@ class KinesisEventStream:
     def put(self, events: Sequence[Event]) -> list[Event]:
         """Put events on the stream, and return those that it refused in every attempt."""
         refused: list[Event] = []
-        for batch in _batches(events):
+        for batch in _batches(_records(events, refused), _MAX_RECORDS_A_CALL, _MAX_BYTES_A_CALL):
             refused += self._put_batch(batch)
         return refused
 
-    def _put_batch(self, batch: "list[tuple[Event, dict[str, Any]]]") -> list[Event]:
+    def _put_batch(self, batch: list[_Entry]) -> list[Event]:
         for attempt in range(self._attempts):
             pause = self._uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt) if attempt else 0.0
             if self._seconds_left() < pause:
@@ -99,7 +113,7 @@ class KinesisEventStream:
                 break
         return [event for event, _record in batch]
 
-    def _refused_of(self, batch: "list[tuple[Event, dict[str, Any]]]") -> "list[tuple[Event, dict[str, Any]]]":
+    def _refused_of(self, batch: list[_Entry]) -> list[_Entry]:
         try:
             answer = self._client.put_records(StreamName=self._stream, Records=[record for _event, record in batch])
         except (BotoCoreError, ClientError):
@@ -107,16 +121,32 @@ class KinesisEventStream:
         return [entry for entry, outcome in zip(batch, answer["Records"], strict=True) if outcome.get("ErrorCode")]
 
 
-def _batches(events: Sequence[Event]) -> "list[list[tuple[Event, dict[str, Any]]]]":
-    batches: list[list[tuple[Event, dict[str, Any]]]] = []
-    room = 0
+def _records(events: Sequence[Event], too_large: list[Event]) -> Iterator[tuple[_Entry, int]]:
+    """Make the record of each event and tell its size; set aside what no record holds."""
     for event in events:
-        data, key = event.to_line(), _partition_key(event.partition_key)
-        size = len(data) + len(key.encode())
-        if not batches or len(batches[-1]) == _MAX_RECORDS_A_CALL or size > room:
+        data = event.to_line()
+        if len(data) > MAX_EVENT_BYTES:
+            too_large.append(event)
+            continue
+        key = _partition_key(event.partition_key)
+        yield (event, {"Data": data, "PartitionKey": key}), len(data) + len(key.encode())
+
+
+def _batches(sized: Iterable[tuple[_Entry, int]], most: int, bytes_a_call: int) -> list[list[_Entry]]:
+    """Cut into batches of one call each.
+
+    Args:
+        sized: Entries, and the bytes of each.
+        most: How many entries a call takes.
+        bytes_a_call: How many bytes all of them may have.
+    """
+    batches: list[list[_Entry]] = []
+    room = 0
+    for entry, size in sized:
+        if not batches or len(batches[-1]) == most or size > room:
             batches.append([])
-            room = _MAX_BYTES_A_CALL
-        batches[-1].append((event, {"Data": data, "PartitionKey": key}))
+            room = bytes_a_call
+        batches[-1].append(entry)
         room -= size
     return batches
 
@@ -140,14 +170,24 @@ class SqsEventQueue:
     def put(self, events: Sequence[Event]) -> list[Event]:
         """Send events, and return those that the queue did not take."""
         refused: list[Event] = []
-        for start in range(0, len(events), _MAX_MESSAGES_A_CALL):
-            refused += self._send(events[start : start + _MAX_MESSAGES_A_CALL])
+        for batch in _batches(_messages(events, refused), _MAX_MESSAGES_A_CALL, _MAX_MESSAGE_BYTES_A_CALL):
+            refused += self._send(batch)
         return refused
 
-    def _send(self, events: Sequence[Event]) -> list[Event]:
-        entries = [{"Id": str(index), "MessageBody": event.to_line().decode()} for index, event in enumerate(events)]
+    def _send(self, batch: list[_Entry]) -> list[Event]:
+        entries = [{"Id": str(index), **message} for index, (_event, message) in enumerate(batch)]
         try:
             answer = self._client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
         except (BotoCoreError, ClientError):
-            return list(events)
-        return [events[int(failure["Id"])] for failure in answer.get("Failed", [])]
+            return [event for event, _message in batch]
+        return [batch[int(failure["Id"])][0] for failure in answer.get("Failed", [])]
+
+
+def _messages(events: Sequence[Event], too_large: list[Event]) -> Iterator[tuple[_Entry, int]]:
+    """Make the message of each event and tell its size; set aside what no message holds."""
+    for event in events:
+        line = event.to_line()
+        if len(line) > MAX_EVENT_BYTES:
+            too_large.append(event)
+            continue
+        yield (event, {"MessageBody": line.decode()}), len(line)
