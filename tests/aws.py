@@ -24,6 +24,26 @@ def create_table(name: str, hash_key: str, range_key: str | None = None) -> None
     )
 
 
+def create_experiments_table(name: str = "experiments") -> None:
+    """Make the table of experiments with the index that lists them, as the template does."""
+    boto3.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("name", "item", "listed")],
+        KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}, {"AttributeName": "item", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "listed",
+                "KeySchema": [
+                    {"AttributeName": "listed", "KeyType": "HASH"},
+                    {"AttributeName": "name", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
 def serialise_moto(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let moto within this process answer one call at a time.
 

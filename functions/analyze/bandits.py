@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from bakeoff_core.clock import Clock
 from bakeoff_core.experiments.model import Bandit, Experiment
 from bakeoff_core.stores.arms import ArmRecord, ArmsKey, ArmStore, Epoch, EpochConflict
-from bakeoff_core.stores.experiments import ExperimentStore
+from bakeoff_core.stores.experiments import ExperimentIndex
 from stats.thompson import ArmCounts, thompson_weights
 
 
@@ -51,13 +51,13 @@ class BanditRefresher:
     late or twice leaves them right.
 
     Attributes:
-        experiments: Where they are kept.
+        experiments: Where they are listed.
         arms: Where the weights go.
         clock: The time.
         on_failure: Called with the name and the error of an experiment that failed.
     """
 
-    experiments: ExperimentStore
+    experiments: ExperimentIndex
     arms: ArmStore
     clock: Clock
     on_failure: Callable[[str, Exception], None]
@@ -70,7 +70,7 @@ class BanditRefresher:
         """
         epochs: dict[str, Epoch] = {}
         failed: list[str] = []
-        for experiment in self.experiments.list():
+        for experiment in self.experiments.listed():
             if experiment.status != "running" or experiment.bandit is None:
                 continue
             try:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from bakeoff_core.clock import Clock
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.experiments.schedule import due_times
-from bakeoff_core.stores.experiments import ExperimentStore
+from bakeoff_core.stores.experiments import ExperimentIndex
 from bakeoff_core.stores.runs import Kind, RunStore
 from bakeoff_core.stores.tasks import Task, TaskQueue
 
@@ -33,7 +33,7 @@ class Dispatcher:
     """Hands out the looks that are due, each once.
 
     Attributes:
-        experiments: Where experiments are kept.
+        experiments: Where experiments are listed; it may lag behind by less than the settling time.
         runs: Remembers up to when everything was handed out.
         queue: Takes the tasks.
         clock: The time.
@@ -42,7 +42,7 @@ class Dispatcher:
         on_failure: Called with the name and the error of an experiment that failed.
     """
 
-    experiments: ExperimentStore
+    experiments: ExperimentIndex
     runs: RunStore
     queue: TaskQueue
     clock: Clock
@@ -58,7 +58,7 @@ class Dispatcher:
         until, after = now - self.settling, self.runs.dispatched_until()
         tasks: list[Task] = []
         failed: list[str] = []
-        for experiment in self.experiments.list():
+        for experiment in self.experiments.listed():
             try:
                 tasks += due_tasks(experiment, after, until, now)
             except Exception as error:  # noqa: BLE001 - whatever it is, the other experiments go on

@@ -16,7 +16,12 @@ from bakeoff_core.events.recorder import EventRecorder
 from bakeoff_core.http import HttpApi, Response, http_api, json_response, parse
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.aws import impatient_client, impatient_table
-from bakeoff_core.stores.experiments import CachedExperiments, DynamoExperimentStore
+from bakeoff_core.stores.experiments import (
+    CachedExperiments,
+    DynamoExperimentIndex,
+    DynamoExperimentStore,
+    ListedExperiments,
+)
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.streams import PATIENCE_OF_A_CALLER, KinesisEventStream, SqsEventQueue
 from bakeoff_core.stores.target_users import TargetUserLists, TargetUserReader
@@ -112,20 +117,21 @@ def _unless_known(api: HttpApi, answer: Response) -> Response:
 
 def _build_api(settings: Settings) -> HttpApi:
     lists = TargetUserLists(S3ObjectStore(impatient_client("s3"), settings.model_bucket))
-    experiments = CachedExperiments(
-        DynamoExperimentStore(impatient_table(settings.experiments_table)),
-        settings.configuration_max_age_seconds,
-        utc_now,
-        lambda name: count("stale_configuration_total", experiment=name),
-        TargetUserReader(lists.load).complete,
-    )
+    configurations, max_age = impatient_table(settings.experiments_table), settings.configuration_max_age_seconds
+
+    def on_stale(name: str) -> None:
+        count("stale_configuration_total", experiment=name)
+
+    complete = TargetUserReader(lists.load).complete
+    experiments = CachedExperiments(DynamoExperimentStore(configurations), max_age, utc_now, on_stale, complete)
+    listed = ListedExperiments(DynamoExperimentIndex(configurations), experiments, max_age, utc_now, on_stale)
     recorder = EventRecorder(
         KinesisEventStream(impatient_client("kinesis"), settings.event_stream, PATIENCE_OF_A_CALLER),
         SqsEventQueue(impatient_client("sqs"), settings.fallback_queue),
         utc_now,
     )
     assigner = Assigner(experiments, utc_now, deployed_allocator(settings))
-    return build_api(Services(assigner, recorder, experiments.names)).behind(settings.origin_secret)
+    return build_api(Services(assigner, recorder, listed.names)).behind(settings.origin_secret)
 
 
 _api = _build_api(Settings.from_environment())

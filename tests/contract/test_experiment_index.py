@@ -1,5 +1,5 @@
-import boto3
 import pytest
+from pydantic import ValidationError
 
 from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.stores.aws import table
@@ -12,6 +12,7 @@ from bakeoff_core.stores.experiments import (
     InMemoryExperimentIndex,
     InMemoryExperimentStore,
 )
+from tests.aws import create_experiments_table
 from tests.support import NOON, experiment
 
 AUDIT = Audit("ann", "create", NOON)
@@ -24,22 +25,7 @@ def both(request: pytest.FixtureRequest) -> Both:
         store = InMemoryExperimentStore()
         return store, InMemoryExperimentIndex(store)
     request.getfixturevalue("aws")
-    boto3.client("dynamodb").create_table(
-        TableName="experiments",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("name", "item", "listed")],
-        KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}, {"AttributeName": "item", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "listed",
-                "KeySchema": [
-                    {"AttributeName": "listed", "KeyType": "HASH"},
-                    {"AttributeName": "name", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    )
+    create_experiments_table()
     return DynamoExperimentStore(table("experiments")), DynamoExperimentIndex(table("experiments"))
 
 
@@ -66,6 +52,18 @@ def test_reads_more_than_a_page(both: Both) -> None:
     for number in range(8):
         store.put(experiment(name=f"e{number}", description="d" * 250_000), AUDIT)
     assert [each.name for each in index.listed()] == [f"e{number}" for number in range(8)]
+
+
+def test_one_that_this_release_cannot_read_holds_up_no_other(aws: None) -> None:
+    create_experiments_table()
+    DynamoExperimentStore(table("experiments")).put(experiment(name="b"), AUDIT)
+    for name in ("a", "c"):
+        table("experiments").put_item(Item={"name": name, "item": "current", "listed": "yes", "document": "{}"})
+    unreadable: list[str] = []
+    index = DynamoExperimentIndex(table("experiments"), lambda name, _error: unreadable.append(name))
+    assert ([each.name for each in index.listed()], unreadable) == (["b"], ["a", "c"])
+    with pytest.raises(ValidationError):
+        DynamoExperimentIndex(table("experiments")).listed()
 
 
 def test_a_table_that_does_not_answer_is_an_unavailable_dependency(aws: None) -> None:

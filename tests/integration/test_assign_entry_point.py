@@ -23,6 +23,7 @@ from bakeoff_core.settings import Settings
 from bakeoff_core.stores.experiments import Audit, DynamoExperimentStore
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.target_users import TargetUserLists
+from tests.aws import create_experiments_table
 from tests.support import NOON, experiment, http_event
 
 USER = {"user_id": "user-1", "experiment_name": "checkout_button"}
@@ -79,12 +80,7 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
-        boto3.client("dynamodb").create_table(
-            TableName="experiments",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("name", "item")],
-            KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}, {"AttributeName": "item", "KeyType": "RANGE"}],
-        )
+        create_experiments_table()
         boto3.client("kinesis").create_stream(StreamName="events", ShardCount=1)
         boto3.client("s3").create_bucket(Bucket="models")
         boto3.client("sqs").create_queue(QueueName="fallback")

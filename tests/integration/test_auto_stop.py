@@ -24,7 +24,7 @@ from bakeoff_core.notifications import Notification
 from bakeoff_core.stores.alerts import DynamoAlertStore
 from bakeoff_core.stores.arms import InMemoryArmStore
 from bakeoff_core.stores.aws import client, table
-from bakeoff_core.stores.experiments import Audit, DynamoExperimentStore
+from bakeoff_core.stores.experiments import Audit, DynamoExperimentIndex, DynamoExperimentStore
 from bakeoff_core.stores.models import InMemoryModelRegistry
 from bakeoff_core.stores.notifications import SqsNotificationQueue
 from bakeoff_core.stores.objects import S3ObjectStore
@@ -38,7 +38,7 @@ from looking import Looker
 from monitoring import Monitor
 from reporting import Reports
 from rounds import Rounds
-from tests.aws import create_table, serialise_moto
+from tests.aws import create_experiments_table, create_table, serialise_moto
 from tests.support import NOON, SettableClock, experiment
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:alerts"
@@ -58,12 +58,12 @@ class Stack:
 
     def __init__(self) -> None:
         for name, keys in {
-            "experiments": ("name", "item"),
             "runs": ("experiment", "run"),
             "alerts": ("experiment", "item"),
         }.items():
             create_table(name, *keys)
         create_table("overviews", "name")
+        create_experiments_table()
         self.s3, self.sqs = client("s3"), client("sqs")
         for bucket in ("event-bucket", "report-bucket"):
             self.s3.create_bucket(Bucket=bucket)
@@ -81,7 +81,7 @@ class Stack:
         runs = DynamoRunStore(table("runs"))
         queue = SqsNotificationQueue(self.sqs, self.notices)
         self.dispatcher = Dispatcher(
-            self.experiments,
+            DynamoExperimentIndex(table("experiments")),
             runs,
             SqsTaskQueue(self.sqs, self.tasks),
             self.clock,

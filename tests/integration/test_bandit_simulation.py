@@ -15,7 +15,7 @@ from bakeoff_core.assignment.assigner import Assigner
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.arms import InMemoryArmStore
 from bakeoff_core.stores.assignments import InMemoryAssignmentStore
-from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
+from bakeoff_core.stores.experiments import Audit, InMemoryExperimentIndex, InMemoryExperimentStore
 from bandits import BanditRefresher
 from stats.difference import Difference
 from stats.inverse_propensity import PropensityMoments, hajek_difference, horvitz_thompson_difference
@@ -65,7 +65,8 @@ def simulate(seed: int) -> list[Met]:
     )
     stores = AllocationStores(InMemoryAssignmentStore(), arms)
     assigner = Assigner(experiments, clock, Allocator(stores, source.random, clock, 10, {}))
-    refresher = BanditRefresher(experiments, arms, clock, lambda name, error: pytest.fail(f"{name}: {error}"))
+    listed = InMemoryExperimentIndex(experiments)
+    refresher = BanditRefresher(listed, arms, clock, lambda name, error: pytest.fail(f"{name}: {error}"))
     for number in range(USERS):
         if number % 60 == 0:  # the schedule comes by more often than an epoch lasts
             refresher.run(Ledger(met))

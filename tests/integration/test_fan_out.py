@@ -15,7 +15,7 @@ from background import Background
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.arms import InMemoryArmStore
 from bakeoff_core.stores.aws import client, table
-from bakeoff_core.stores.experiments import DynamoExperimentStore, document_of
+from bakeoff_core.stores.experiments import DynamoExperimentIndex, DynamoExperimentStore, document_of
 from bakeoff_core.stores.models import InMemoryModelRegistry
 from bakeoff_core.stores.notifications import InMemoryNotificationQueue
 from bakeoff_core.stores.objects import S3ObjectStore
@@ -28,7 +28,7 @@ from looking import Looker
 from reporting import RESULTS, Reports, report_id_at
 from rounds import Rounds
 from stats.proportions import Proportion
-from tests.aws import create_table
+from tests.aws import create_experiments_table, create_table
 from tests.support import NOON, SettableClock, Unmonitored, experiment
 
 SETTLING = timedelta(minutes=2)
@@ -57,7 +57,7 @@ class Stack:
     """The tables, queues and the bucket of the template, and what works on them."""
 
     def __init__(self) -> None:
-        create_table("experiments", "name", "item")
+        create_experiments_table()
         create_table("runs", "experiment", "run")
         create_table("overviews", "name")
         s3, self.sqs = client("s3"), client("sqs")
@@ -79,7 +79,12 @@ class Stack:
         self.runs = DynamoRunStore(table("runs"))
         self.queue = SqsTaskQueue(self.sqs, self.tasks)
         self.dispatcher = Dispatcher(
-            self.experiments, self.runs, self.queue, self.clock, SETTLING, lambda name, _: pytest.fail(name)
+            DynamoExperimentIndex(table("experiments")),
+            self.runs,
+            self.queue,
+            self.clock,
+            SETTLING,
+            lambda name, _: pytest.fail(name),
         )
         rounds = Rounds(
             self.experiments,
@@ -103,8 +108,8 @@ class Stack:
                 schedule = {"frequency": "daily", "time": f"{moment:%H:%M}", "recipients": recipients}
                 start = moment - timedelta(days=2)
                 made = experiment(name=name, metrics=["click_rate"], schedule=schedule, start_time=start, version=1)
-                document = document_of(made)
-                batch.put_item(Item={"name": name, "item": "current", "version": 1, "document": document})
+                item = {"name": name, "item": "current", "version": 1, "document": document_of(made)}
+                batch.put_item(Item={**item, "listed": "yes"})
 
     def _fifo(self, name: str, **attributes: str) -> str:
         fixed = {"FifoQueue": "true", "VisibilityTimeout": "1800"}

@@ -13,7 +13,7 @@ from bakeoff_core.events.model import Event
 from bakeoff_core.events.recorder import EventRecorder
 from bakeoff_core.stores.arms import InMemoryArmStore
 from bakeoff_core.stores.assignments import InMemoryAssignmentStore
-from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
+from bakeoff_core.stores.experiments import Audit, InMemoryExperimentIndex, InMemoryExperimentStore
 from bakeoff_core.stores.objects import InMemoryObjectStore
 from bakeoff_core.stores.streams import InMemoryEventSink
 from bandits import BanditRefresher
@@ -41,9 +41,8 @@ class World:
         self.failures: list[str] = []
 
     def refresh(self) -> Refresh:
-        refresher = BanditRefresher(
-            self.experiments, self.arms, self.clock, lambda name, _error: self.failures.append(name)
-        )
+        listed = InMemoryExperimentIndex(self.experiments)
+        refresher = BanditRefresher(listed, self.arms, self.clock, lambda name, _error: self.failures.append(name))
         return build_refresh(refresher, partial(duckdb_over, self.events, memory_mb=512))
 
     def meet(self, user: str) -> str:

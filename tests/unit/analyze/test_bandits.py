@@ -6,7 +6,7 @@ import pytest
 
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.arms import ArmsKey, Epoch, InMemoryArmStore
-from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
+from bakeoff_core.stores.experiments import Audit, InMemoryExperimentIndex, InMemoryExperimentStore
 from bandits import BanditRefresher
 from stats.thompson import ArmCounts, thompson_weights
 from tests.support import NOON, SettableClock, experiment
@@ -35,8 +35,9 @@ class House:
     def __init__(self) -> None:
         self.experiments, self.arms, self.clock = InMemoryExperimentStore(), InMemoryArmStore(), SettableClock()
         self.failures: list[tuple[str, str]] = []
+        listed = InMemoryExperimentIndex(self.experiments)
         self.refresher = BanditRefresher(
-            self.experiments, self.arms, self.clock, lambda name, error: self.failures.append((name, str(error)))
+            listed, self.arms, self.clock, lambda name, error: self.failures.append((name, str(error)))
         )
 
     def put(self, **changes: Any) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.experiments.model import Experiment
-from bakeoff_core.stores.experiments import Audit, InMemoryExperimentStore
+from bakeoff_core.stores.experiments import Audit, InMemoryExperimentIndex, InMemoryExperimentStore
 from bakeoff_core.stores.runs import InMemoryRunStore
 from bakeoff_core.stores.tasks import InMemoryTaskQueue, Task
 from dispatching import MOST_LATE_REPORTS, Dispatcher, due_tasks, final_at
@@ -37,8 +37,9 @@ class World:
         self.queue = InMemoryTaskQueue()
         self.clock = SettableClock()
         self.failures: list[str] = []
+        self.listed = InMemoryExperimentIndex(self.experiments)
         self.dispatcher = Dispatcher(
-            self.experiments, self.runs, self.queue, self.clock, SETTLING, lambda name, _: self.failures.append(name)
+            self.listed, self.runs, self.queue, self.clock, SETTLING, lambda name, _: self.failures.append(name)
         )
 
     def tick(self, minutes: float) -> list[Task]:
@@ -170,7 +171,7 @@ def test_what_could_not_be_sent_is_sent_the_next_time() -> None:
 
     world.clock.advance(40 * 60)
     with pytest.raises(DependencyUnavailable):
-        Dispatcher(world.experiments, world.runs, Broken(), world.clock, SETTLING, lambda *_: None).run()
+        Dispatcher(world.listed, world.runs, Broken(), world.clock, SETTLING, lambda *_: None).run()
     assert [task.due_at for task in world.tick(5)] == [NOON + HOUR / 2]
 
 
@@ -198,7 +199,7 @@ def test_however_it_is_woken_and_crashes_nothing_is_missed(
         def dispatch_until(self, moment: datetime) -> None:
             raise Crash
 
-    crashing = Dispatcher(world.experiments, CrashingRuns(), world.queue, world.clock, SETTLING, lambda *_: None)
+    crashing = Dispatcher(world.listed, CrashingRuns(), world.queue, world.clock, SETTLING, lambda *_: None)
     for turn, pause in enumerate(pauses):
         world.clock.advance(60 * pause)
         if turn in crashes:

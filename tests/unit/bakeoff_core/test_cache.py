@@ -2,7 +2,7 @@ import pytest
 
 from bakeoff_core.errors import DependencyUnavailable, ExperimentNotFound
 from bakeoff_core.experiments.model import Experiment
-from bakeoff_core.stores.experiments import Audit, CachedExperiments, InMemoryExperimentStore
+from bakeoff_core.stores.experiments import Audit, CachedExperiments, InMemoryExperimentStore, ListedExperiments
 from bakeoff_core.stores.models import CachedModels, InMemoryModelRegistry, ModelVersion
 from tests.support import NOON, SettableClock, experiment
 
@@ -20,11 +20,6 @@ class FailingStore(InMemoryExperimentStore):
         if self.down:
             raise DependencyUnavailable("the experiment table")
         return super().get(name)
-
-    def list(self, *, consistent: bool = False) -> list[Experiment]:
-        if self.down:
-            raise DependencyUnavailable("the experiment table")
-        return super().list(consistent=consistent)
 
 
 @pytest.fixture
@@ -133,31 +128,54 @@ def test_what_does_not_exist_is_not_remembered(store: FailingStore) -> None:
     assert experiments.get("later").name == "later"
 
 
+class Index:
+    """An index that may be down, or behind its table."""
+
+    def __init__(self, *listed: Experiment) -> None:
+        self.experiments = [*listed]
+        self.down = False
+
+    def listed(self) -> list[Experiment]:
+        if self.down:
+            raise DependencyUnavailable("the experiment table")
+        return [*self.experiments]
+
+
 def test_all_experiments_are_read_at_once_and_remembered_one_by_one(store: FailingStore) -> None:
-    clock, stale = SettableClock(), list[str]()
-    store.put(experiment(name="other"), Audit("t", "create", NOON))
-    experiments = CachedExperiments(store, 10, clock, stale.append)
+    clock, index = SettableClock(), Index(experiment(name="a"), experiment(name="b"))
+    experiments = CachedExperiments(store, 10, clock, pytest.fail)
+    listed = ListedExperiments(index, experiments, 10, clock, pytest.fail, uniform=longest)
     reads = store.reads
-    assert experiments.names() == ["checkout_button", "other"]
-    assert experiments.get("other").name == "other"
+    assert listed.names() == ["a", "b"]
+    assert experiments.get("b") == experiment(name="b")
     assert store.reads == reads
-    store.put(experiment(name="third"), Audit("t", "create", NOON))
-    assert experiments.names() == ["checkout_button", "other"]
+    index.experiments.append(experiment(name="c"))
+    assert listed.names() == ["a", "b"]
     clock.advance(10)
-    assert experiments.names() == ["checkout_button", "other", "third"]
+    assert listed.names() == ["a", "b", "c"]
 
 
-def test_the_names_last_known_serve_while_the_store_is_down(store: FailingStore) -> None:
-    clock, stale = SettableClock(), list[str]()
-    experiments = CachedExperiments(store, 10, clock, stale.append)
-    store.down = True
+def test_an_index_that_lags_behind_undoes_nothing(store: FailingStore) -> None:
+    clock = SettableClock()
+    present = store.get("checkout_button")
+    changed = store.put(present.model_copy(update={"description": "changed"}), Audit("t", "change", NOON))
+    experiments = CachedExperiments(store, 10, clock, pytest.fail)
+    assert experiments.get("checkout_button") == changed
+    assert ListedExperiments(Index(present), experiments, 10, clock, pytest.fail).names() == ["checkout_button"]
+    assert experiments.get("checkout_button") == changed
+
+
+def test_the_names_last_known_serve_while_the_index_is_down(store: FailingStore) -> None:
+    clock, stale, index = SettableClock(), list[str](), Index(experiment(name="a"))
+    listed = ListedExperiments(index, CachedExperiments(store, 10, clock, pytest.fail), 10, clock, stale.append)
+    index.down = True
     with pytest.raises(DependencyUnavailable):
-        experiments.names()
-    store.down = False
-    experiments.names()
-    store.down = True
+        listed.names()
+    index.down = False
+    listed.names()
+    index.down = True
     clock.advance(10)
-    assert experiments.names() == ["checkout_button"]
+    assert listed.names() == ["a"]
     assert stale == ["*"]
 
 

@@ -116,6 +116,11 @@ class BoundedAgeCache(Generic[Key, Value]):
         """Ask the store anew for everything."""
         self._remembered.clear()
 
+    def known(self, key: Key) -> Value | None:
+        """Tell what is remembered of a key, however old, without asking the store."""
+        answer = self._remembered.get(key)
+        return None if answer is None else answer.value
+
     def remember(self, key: Key, value: Value) -> None:
         """Take in what the store said of a key when it was asked for something else."""
         self._remembered[key] = _Answer(value, self._clock() + self._ages.of_an_answer())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from botocore.exceptions import ClientError
 from pydantic import JsonValue, ValidationError
@@ -19,6 +19,8 @@ from bakeoff_core.stores.cache import BoundedAgeCache
 
 ALL = "*"
 """Stands for all experiments where a name is expected."""
+
+OnUnreadable: TypeAlias = Callable[[str, Exception], None]
 
 _CURRENT = "current"
 _LISTED, _YES = "listed", "yes"
@@ -158,7 +160,7 @@ class DynamoExperimentStore:
             with what is wrong with it. Without it, listing fails.
     """
 
-    def __init__(self, table: Any, on_unreadable: Callable[[str, Exception], None] | None = None) -> None:
+    def __init__(self, table: Any, on_unreadable: OnUnreadable | None = None) -> None:
         self._table = table
         self._on_unreadable = on_unreadable
 
@@ -240,27 +242,22 @@ class DynamoExperimentStore:
         )
         with aws_failures("the experiment table"):
             items = [item for page in pages for item in page["Items"]]
-        found = [experiment for item in items if (experiment := self._read(item)) is not None]
+        found = _readable(items, self._on_unreadable)
         return sorted(
             (experiment for experiment in found if experiment.archived_at is None),
             key=lambda experiment: experiment.name,
         )
 
-    def _read(self, item: Mapping[str, Any]) -> Experiment | None:
-        try:
-            return Experiment.model_validate_json(item["document"])
-        except ValidationError as error:
-            if self._on_unreadable is None:
-                raise
-            self._on_unreadable(item["name"], error)
-            return None
-
 
 class ExperimentIndex(Protocol):
-    """All experiments that are not archived, however long their histories."""
+    """All experiments that are not archived, however long their histories.
+
+    An index follows its table, mostly within a second, and no read of it is consistent: what was just created may be
+    missing, and what was just changed or archived may be there as it was before.
+    """
 
     def listed(self) -> list[Experiment]:
-        """Read them by name; a change may take a moment to be among them."""
+        """Read them by name."""
         ...
 
 
@@ -282,12 +279,17 @@ class InMemoryExperimentIndex:
 class DynamoExperimentIndex:
     """An index of the experiments' table that holds their current items alone, and of those only what is not archived.
 
+    A query reads what it answers with. A scan of the table would read every change of every experiment with it.
+
     Args:
         table: The boto3 Table, with an index `listed` of hash key `listed` and range key `name`.
+        on_unreadable: Called with the name of an experiment that this release cannot read, and with what is wrong with
+            it. Without it, listing fails.
     """
 
-    def __init__(self, table: Any) -> None:
+    def __init__(self, table: Any, on_unreadable: OnUnreadable | None = None) -> None:
         self._table = table
+        self._on_unreadable = on_unreadable
 
     def listed(self) -> list[Experiment]:
         """Read the experiments that are not archived, by name."""
@@ -299,7 +301,20 @@ class DynamoExperimentIndex:
             ExpressionAttributeValues={":yes": _YES},
         )
         with aws_failures("the experiment table"):
-            return [Experiment.model_validate_json(item["document"]) for page in pages for item in page["Items"]]
+            items = [item for page in pages for item in page["Items"]]
+        return _readable(items, self._on_unreadable)
+
+
+def _readable(items: list[dict[str, Any]], on_unreadable: OnUnreadable | None) -> list[Experiment]:
+    found: list[Experiment] = []
+    for item in items:
+        try:
+            found.append(Experiment.model_validate_json(item["document"]))
+        except ValidationError as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(item["name"], error)
+    return found
 
 
 def _claims_key(namespace: str) -> dict[str, str]:
@@ -347,26 +362,57 @@ class CachedExperiments:
         self._store = store
         self._complete = complete
         self._one = BoundedAgeCache(self._read, max_age_seconds, clock, on_stale, uniform)
-        self._all = BoundedAgeCache(self._read_all, max_age_seconds, clock, on_stale, uniform)
 
     def get(self, name: str) -> Experiment:
         """Read one experiment. Raises ExperimentNotFound, or DependencyUnavailable if it was never read."""
         return self._one.get(name)
 
+    def remember(self, experiment: Experiment) -> None:
+        """Take in a configuration that was read elsewhere, unless a later one is known."""
+        known = self._one.known(experiment.name)
+        if known is None or known.version <= experiment.version:
+            # What cannot be completed is left to `get`, which may know an older one.
+            with suppress(DependencyUnavailable):
+                self._one.remember(experiment.name, self._complete(experiment))
+
+    def _read(self, name: str) -> Experiment:
+        return self._complete(self._store.get(name))
+
+
+class ListedExperiments:
+    """The names of all experiments, read at most every so often, and from memory when the index does not answer.
+
+    Args:
+        index: Where all experiments are listed.
+        experiments: Remembers each one that is read, so that a list need not be followed by a read of each.
+        max_age_seconds: For how long a list serves without another look.
+        clock: The time.
+        on_stale: Called with ALL whenever what was last known serves because the index failed.
+        uniform: Draws a number between two others, for the time that a list serves.
+    """
+
+    def __init__(
+        self,
+        index: ExperimentIndex,
+        experiments: CachedExperiments,
+        max_age_seconds: float,
+        clock: Clock,
+        on_stale: Callable[[str], None],
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._index = index
+        self._experiments = experiments
+        self._all = BoundedAgeCache(self._read_all, max_age_seconds, clock, on_stale, uniform)
+
     def names(self) -> list[str]:
-        """Read the names of all experiments that are not archived, and remember each for `get`.
+        """Read the names of all experiments that are not archived.
 
         Raises DependencyUnavailable if they were never read.
         """
         return self._all.get(ALL)
 
-    def _read(self, name: str) -> Experiment:
-        return self._complete(self._store.get(name))
-
     def _read_all(self, _all: str) -> list[str]:
-        found = self._store.list()
+        found = self._index.listed()
         for experiment in found:
-            # What cannot be completed is left to `get`, which may know an older one.
-            with suppress(DependencyUnavailable):
-                self._one.remember(experiment.name, self._complete(experiment))
+            self._experiments.remember(experiment)
         return [experiment.name for experiment in found]

@@ -20,7 +20,6 @@ ALLOWED = {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
-        "dynamodb:Scan",
         "dynamodb:UpdateItem",
         "kinesis:PutRecords",
         "s3:GetObject",
@@ -50,7 +49,7 @@ ALLOWED = {
         "sqs:SendMessage",
     },
     "IngestFunction": {"kinesis:PutRecords"},
-    "DispatchFunction": {"dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem", "sqs:SendMessage"},
+    "DispatchFunction": {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem", "sqs:SendMessage"},
     "AnalyzeFunction": {
         "dynamodb:BatchGetItem",
         "dynamodb:ConditionCheckItem",
@@ -69,7 +68,7 @@ ALLOWED = {
         "sqs:ReceiveMessage",
         "sqs:SendMessage",
     },
-    "RefreshFunction": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "s3:GetObject", "s3:ListBucket"},
+    "RefreshFunction": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "s3:GetObject", "s3:ListBucket"},
     "CompactFunction": {"s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
     "ReportsFunction": {
         "dynamodb:BatchGetItem",
