@@ -16,8 +16,8 @@ from bakeoff_core.identity.key_ring import KeyRing
 from bakeoff_core.stores.api_keys import DynamoApiKeyStore
 from bakeoff_core.stores.experiments import Audit, DynamoExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry, ModelVersion, artefact_key, metadata_key
-from tests.artefacts.conftest import Deployment
-from tests.artefacts.emulator import EmulatedFunction
+from scripts.built_functions import Deployment
+from scripts.emulator import EmulatedFunction
 from tests.conftest import PROJECT_ROOT
 
 pytestmark = [pytest.mark.build, pytest.mark.timeout(1200)]

@@ -13,6 +13,8 @@ from typing import Any, Self
 
 import httpx
 
+PATH = "/2015-03-31/functions/function/invocations"
+
 _SECONDS_TO_START = 20
 _SECONDS_TO_ANSWER = 60
 
@@ -39,7 +41,11 @@ class Tools:
 
 
 class EmulatedFunction:
-    """One function's process, which answers one invocation after the other."""
+    """One function's process, which answers one invocation after the other.
+
+    Attributes:
+        port: Where on loopback it is invoked, once it runs.
+    """
 
     def __init__(self, function: BuiltFunction, tools: Tools, log: Path) -> None:
         self._function = function
@@ -48,7 +54,7 @@ class EmulatedFunction:
 
     def __enter__(self) -> Self:
         port, runtime_port = free_ports(2)
-        self._url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
+        self._url = f"http://127.0.0.1:{port}{PATH}"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [
@@ -69,12 +75,18 @@ class EmulatedFunction:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # the emulator starts the runtime as a process of its own
             )
+        self.port = port
         self._await_port(port)
         return self
 
     def __exit__(self, *_: object) -> None:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        """The emulator's process, whose child is the function's."""
+        return self._process.pid
 
     def invoke(self, event: object) -> Any:
         """Send an event and return the answer.
