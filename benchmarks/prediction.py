@@ -25,7 +25,7 @@ from bakeoff_core.stores.experiments import InMemoryExperimentStore  # noqa: E40
 from bakeoff_core.stores.models import InMemoryModelRegistry  # noqa: E402
 from bakeoff_core.stores.objects import InMemoryObjectStore  # noqa: E402
 from bakeoff_core.stores.streams import InMemoryEventSink  # noqa: E402
-from bakeoff_core.telemetry import logger  # noqa: E402
+from bakeoff_core.telemetry import naming_invocations  # noqa: E402
 from benchmarks.http_events import Context, request  # noqa: E402
 from benchmarks.linear_model import FEATURES, NAMES, linear_model, metadata  # noqa: E402
 from benchmarks.report import Row, at_most, main  # noqa: E402
@@ -62,7 +62,7 @@ def entry_point(artefact: bytes, weights: Sequence[float]) -> Callable[[dict[str
     )
     context: Any = Context()
 
-    @logger.inject_lambda_context
+    @naming_invocations
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         deadline.start(context)
         return api.resolve(event)

@@ -1,7 +1,7 @@
 """Lambda entry point: the group a user is in, by POST /ab_test/assign or as a feature flag by OFREP."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -25,7 +25,7 @@ from bakeoff_core.stores.experiments import (
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.streams import PATIENCE_OF_A_CALLER, KinesisEventStream, SqsEventQueue
 from bakeoff_core.stores.target_users import TargetUserLists, TargetUserReader
-from bakeoff_core.telemetry import count, logger, of_experiment
+from bakeoff_core.telemetry import count, logger, naming_invocations, of_experiment
 from bakeoff_core.validation import FiniteJson, Name, UnitId
 
 
@@ -112,7 +112,7 @@ def _unless_known(api: HttpApi, answer: Response) -> Response:
     tag = ofrep.entity_tag(str(answer.body).encode())
     if ofrep.is_known(tag, api.header("if-none-match")):
         return Response(HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
-    return replace(answer, headers={**answer.headers, "ETag": tag})
+    return answer._replace(headers={**answer.headers, "ETag": tag})
 
 
 def _build_api(settings: Settings) -> HttpApi:
@@ -137,7 +137,7 @@ def _build_api(settings: Settings) -> HttpApi:
 _api = _build_api(Settings.from_environment())
 
 
-@logger.inject_lambda_context
+@naming_invocations
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Answer a request from API Gateway or a function URL."""
     return _api.resolve(event)

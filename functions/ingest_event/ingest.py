@@ -15,7 +15,7 @@ from bakeoff_core.http import HttpApi, http_api, parse_json
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.aws import impatient_client
 from bakeoff_core.stores.streams import KinesisEventStream
-from bakeoff_core.telemetry import count, logger
+from bakeoff_core.telemetry import count, naming_invocations
 
 _ATTEMPTS = 6
 # Events have no other way than the stream, and five megabytes of them may take it a while.
@@ -98,7 +98,7 @@ _deadline = Deadline()
 _api = _build_api(Settings.from_environment(), _deadline)
 
 
-@logger.inject_lambda_context
+@naming_invocations
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a request from API Gateway or a function URL."""
     _deadline.set(context)

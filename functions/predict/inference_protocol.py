@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, NonNegativeInt, St
 
 from bakeoff_core import __version__
 from bakeoff_core.errors import InvalidInput
-from bakeoff_core.http import Response, bytes_response, json_response, parse, problem_for
+from bakeoff_core.http import Response, bytes_response, json_response, problem_for
+from fast_json import parse_numbers
 from model_runtime.model import TensorDescription
 from model_serving import Description
 from tensor_encoding import datatype_of, from_bytes, from_json, to_bytes, to_json
@@ -102,7 +103,7 @@ def read_request(body: bytes, header_length: str | None) -> InferRequest:
         InvalidInput: The body is not as the protocol wants it.
     """
     document, raw = _split(body, header_length)
-    request = parse(InferBody, document)
+    request = parse_numbers(InferBody, document)
     outputs = request.outputs or None
     return InferRequest(
         id=request.id or None,

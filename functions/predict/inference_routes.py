@@ -122,7 +122,7 @@ def _add_model_routes(
         request_id = request.id or api.request_id
         if request.user_id is None:
             answer = services.server.infer(name, version, request.feed, request.outputs)
-            services.log.single(answer, _features(request), request_id)
+            services.log.single(answer, lambda: _features(request), request_id)
             return infer_response(request, (answer.model.name, answer.model.version), request_id, answer.tensors)
         if version is not None:
             raise InvalidInput.of("parameters.user_id", "is for experiments, and those have no versions here")
@@ -143,7 +143,7 @@ def _infer_in_experiment(
     answer = chosen.answer
     parameters: dict[str, JsonValue] = {"experiment": experiment_name}
     if assignment.group is None:
-        services.log.single(answer, _features(request), request_id)
+        services.log.single(answer, lambda: _features(request), request_id)
     else:
         parameters |= {"group": assignment.group.name, "fallback": chosen.fallback}
         count("assignment_total", experiment=experiment_name, group=assignment.group.name)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy.typing as npt
 
@@ -17,10 +17,10 @@ from bakeoff_core.errors import (
     PayloadTooLarge,
 )
 from bakeoff_core.stores.models import CachedModels, ModelRegistry, ModelStatus, ModelVersion
-from bakeoff_core.telemetry import count, logger, seconds
+from bakeoff_core.telemetry import count, logger
 from feature_usage import FeatureUsage
 from guarding import Guard
-from measuring import Measured, count_errors
+from measuring import Measured, count_errors, metrics_of
 from model_loading import LoadedModel, ModelLoader, UnusableModel
 from model_runtime.errors import InvalidFeatures, PredictionFailed
 from model_runtime.model import Model, Outcome, TensorDescription
@@ -34,8 +34,7 @@ MAX_BATCH_ROWS = 10_000
 _REFUSED: frozenset[ModelStatus] = frozenset({"offline", "unhealthy"})
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A prediction, and which version made it in how long."""
 
     model: ModelVersion
@@ -43,8 +42,7 @@ class Answer:
     latency_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class BatchAnswer:
+class BatchAnswer(NamedTuple):
     """Predictions of many rows, or what was wrong with a row, in order."""
 
     model: ModelVersion
@@ -52,8 +50,7 @@ class BatchAnswer:
     latency_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class TensorAnswer:
+class TensorAnswer(NamedTuple):
     """Whole tensors, by the outputs' names."""
 
     model: ModelVersion
@@ -264,8 +261,7 @@ class ModelServer:
             raise InvalidInput([FieldError(each.loc, each.msg) for each in error.errors]) from error
         finally:
             self._usage.note(version, loaded)
-        elapsed = self._perf_counter() - started
-        seconds("prediction_latency_seconds", elapsed, model_name=version.name, version=version.version)
+        metrics_of(version.name, version.version).seconds("prediction_latency_seconds", self._perf_counter() - started)
         return result
 
     def _unusable(self, version: ModelVersion, error: UnusableModel) -> ModelUnavailable:

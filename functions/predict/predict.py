@@ -21,10 +21,11 @@ from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.streams import PATIENCE_OF_A_CALLER, KinesisEventStream, SqsEventQueue
 from bakeoff_core.stores.target_users import TargetUserLists, TargetUserReader
-from bakeoff_core.telemetry import count, logger, of_experiment
+from bakeoff_core.telemetry import count, naming_invocations, of_experiment
 from deadline import Deadline
 from deployment import deployed_deadline, deployed_server, deployed_shadows
 from experiment_serving import predict_for
+from fast_json import parse_numbers
 from inference_routes import add_inference_routes
 from model_administration import ModelAdministration
 from model_serving import Answer, ModelServer
@@ -104,19 +105,19 @@ def _add_prediction_routes(api: HttpApi, services: Services) -> None:
 
     @api.post("/predict")
     def predict() -> dict[str, Any]:
-        request = parse(PredictRequest, api.body)
+        request = parse_numbers(PredictRequest, api.body)
         request_id = request.request_id or api.request_id
         answer = server.predict(
             request.model_name, request.model_version, request.values, request.loc, engineered=request.engineered
         )
-        log.single(answer, request.values, request_id)
+        log.single(answer, lambda: request.values, request_id)
         return answer_body(answer, request_id, rfc3339(clock()), None)
 
     @api.post("/batch_predict")
     def batch_predict() -> dict[str, Any]:
         body = api.raw_body
         check_bytes(body)
-        request = parse(PredictRequest, body)
+        request = parse_numbers(PredictRequest, body)
         request_id = request.request_id or api.request_id
         answer = server.predict_batch(
             request.model_name, request.model_version, request.rows, request.loc, engineered=request.engineered
@@ -136,7 +137,7 @@ def _add_prediction_routes(api: HttpApi, services: Services) -> None:
 
         chosen = predict_for(assignment, call, services.shadows, described)
         if assignment.group is None:
-            log.single(chosen.answer, request.features, request_id)
+            log.single(chosen.answer, lambda: request.features, request_id)
         else:
             count("assignment_total", experiment=request.experiment_name, group=assignment.group.name)
             log.in_experiment(chosen, request.features, request_id, assignment, request.context)
@@ -184,7 +185,7 @@ _deployed = _services(_settings)
 _api = build_api(_deployed).behind(_settings.origin_secret)
 
 
-@logger.inject_lambda_context
+@naming_invocations
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a request from API Gateway or a function URL."""
     _deployed.deadline.start(context)

@@ -39,11 +39,11 @@ class PredictionLog:
         self._sample_rate = sample_rate
         self._draw = draw
 
-    def single(self, made: Made, features: object, request_id: str) -> None:
-        """Record a prediction outside experiments, if it is drawn."""
+    def single(self, made: Made, features: Callable[[], object], request_id: str) -> None:
+        """Record a prediction outside experiments, if it is drawn; only then the features are asked for."""
         if self._draw() < self._sample_rate:
             with _harmless():
-                self._recorder.record(self._event(made, features, request_id))
+                self._recorder.record(self._event(made, features(), request_id))
 
     def batch(self, answer: BatchAnswer, rows: list[object], request_id: str) -> None:
         """Record the drawn ones of a batch's predictions."""

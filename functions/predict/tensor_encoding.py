@@ -42,13 +42,14 @@ def from_json(data: object, datatype: str, shape: Sequence[int], loc: str) -> np
     Raises:
         InvalidInput: There are more or fewer elements than the shape says, or one is of another type.
     """
-    elements = _flat(data, loc)
+    elements, types = _flat(data, loc)
     if len(elements) != math.prod(shape):
         raise InvalidInput.of(loc, f"must hold {math.prod(shape)} elements, as its shape says, got {len(elements)}")
     wanted, fits = _FITTING["FP" if datatype.startswith("FP") else datatype.lstrip("U").rstrip("0123456789")]
-    for element in elements:
-        if not fits(element):
-            raise InvalidInput.of(loc, f"must hold {wanted} only, got {element!r:.80}")
+    if not types <= _OF_NUMBERS.get(wanted, frozenset()):
+        for element in elements:
+            if not fits(element):
+                raise InvalidInput.of(loc, f"must hold {wanted} only, got {element!r:.80}")
     try:
         array = np.array(elements, dtype=DTYPES[datatype])
     except (OverflowError, ValueError):
@@ -100,15 +101,18 @@ def to_bytes(tensor: npt.NDArray[Any]) -> bytes:
     return tensor.astype(tensor.dtype.newbyteorder("<")).tobytes()
 
 
-def _flat(data: object, loc: str) -> list[Any]:
+def _flat(data: object, loc: str) -> tuple[list[Any], set[type]]:
+    """Unnest elements, and say of which types they are."""
     if not isinstance(data, list):
         raise InvalidInput.of(loc, "must be an array")
     level: list[Any] = data
-    while any(isinstance(each, list) for each in level):
-        if not all(isinstance(each, list) for each in level):
+    types = set(map(type, level))
+    while list in types:
+        if len(types) > 1:
             raise InvalidInput.of(loc, "must be nested evenly")
         level = list(chain.from_iterable(level))
-    return level
+        types = set(map(type, level))
+    return level, types
 
 
 def _strings(raw: bytes, loc: str) -> list[str]:
@@ -139,6 +143,9 @@ def _is_text(element: object) -> bool:
         return False
     return True
 
+
+# What JSON gives where nothing needs a closer look.
+_OF_NUMBERS = {"integers": frozenset({int}), "numbers": frozenset({int, float})}
 
 _FITTING: dict[str, tuple[str, Callable[[object], bool]]] = {
     "BOOL": ("true and false", lambda element: isinstance(element, bool)),

@@ -1,9 +1,8 @@
 """Work that is done in the caller's own thread, and ended from another one where it takes too long."""
 
+import math
 from collections.abc import Callable
-from threading import Event, Lock, Thread
-
-_TICK_SECONDS = 0.05
+from threading import TIMEOUT_MAX, Event, Lock, Thread
 
 
 class Watched:
@@ -26,7 +25,10 @@ class Watched:
 
 
 class Watch:
-    """Looks at what is under way, some twenty times a second, and not at all while nothing is.
+    """Looks at what is under way when the first of it has to be over.
+
+    The thread that looks sleeps through everything that is over in time, also while the next piece of work is begun:
+    one that is awake takes part in the contest for the interpreter at every run of a model, which slows all of them.
 
     Args:
         monotonic: Tells the time, in seconds.
@@ -35,9 +37,10 @@ class Watch:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._under_way: set[Watched] = set()
-        self._busy = Event()
+        self._looks_at = math.inf
+        self._sooner = Event()
         self._thread: Thread | None = None
-        self._starting = Lock()
+        self._lock = Lock()
 
     def begin(self, seconds: float, cancel: Callable[[], None]) -> Watched:
         """Watch a piece of work.
@@ -48,32 +51,33 @@ class Watch:
         """
         watched = Watched(self._monotonic() + seconds, cancel)
         self._under_way.add(watched)
-        if not self._busy.is_set():
-            self._busy.set()
-        if self._thread is None:
-            self._start()
+        if watched.ends_at < self._looks_at:
+            self._look_sooner(watched.ends_at)
         return watched
 
     def end(self, watched: Watched) -> None:
         """Watch it no longer."""
         self._under_way.discard(watched)
 
-    def _start(self) -> None:
-        with self._starting:
+    def _look_sooner(self, moment: float) -> None:
+        with self._lock:
+            self._looks_at = min(self._looks_at, moment)
+            self._sooner.set()
             if self._thread is None:
                 self._thread = Thread(target=self._look, name="watch", daemon=True)
                 self._thread.start()
 
     def _look(self) -> None:
-        pause = Event()
         while True:
-            self._busy.wait()
-            pause.wait(_TICK_SECONDS)
-            self._busy.clear()
+            self._sooner.wait(min(max(0.0, self._looks_at - self._monotonic()), TIMEOUT_MAX))
+            self._sooner.clear()
+            # First, so that what is begun from here on and not among what is looked at is told of.
+            self._looks_at = math.inf
             now = self._monotonic()
             for watched in list(self._under_way):
                 if now >= watched.ends_at and not watched.was_cut:
                     watched.was_cut = True
                     watched.cancel()
-            if self._under_way:
-                self._busy.set()
+            following = min((each.ends_at for each in list(self._under_way) if not each.was_cut), default=math.inf)
+            with self._lock:
+                self._looks_at = min(self._looks_at, following)

@@ -18,4 +18,5 @@ def rfc3339(moment: datetime) -> str:
     Args:
         moment: An aware datetime in any zone.
     """
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return in_utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -3,13 +3,15 @@
 import re
 import sys
 import time
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, wraps
 from os import environ
 from threading import Lock
-from typing import TypeAlias
+from typing import Self, TypeAlias, TypeVar
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import to_json
 
 NAMESPACE = environ.get("POWERTOOLS_METRICS_NAMESPACE", "Bakeoff")
@@ -18,13 +20,45 @@ NAMESPACE = environ.get("POWERTOOLS_METRICS_NAMESPACE", "Bakeoff")
 _EXPERIMENT_OF_PATH = re.compile(r"/(?:ab_test/experiments?|ofrep/v1/evaluate/flags)/([^/]+)")
 _SERVICE = environ.get("POWERTOOLS_SERVICE_NAME", "bakeoff")
 
+_LOG_EVENT = "POWERTOOLS_LOGGER_LOG_EVENT"
+
 _MOST_METRICS = 100
 _MOST_VALUES = 100
 _MOST_REMEMBERED = 1_024
 
 _Dimensions: TypeAlias = tuple[tuple[str, str], ...]
 
+Event = TypeVar("Event")
+Answer = TypeVar("Answer")
+Handler: TypeAlias = Callable[[Event, LambdaContext], Answer]
+
 logger = Logger()
+
+
+def naming_invocations(handler: Handler[Event, Answer]) -> Handler[Event, Answer]:
+    """Let the log lines of a handler name its invocation, as `Logger.inject_lambda_context` does.
+
+    That describes the whole function anew for each invocation, which takes as long as many an answer. Here it
+    does so for the first one, and where the function is called by another name; then only what is new is told.
+
+    Args:
+        handler: The function's entry point.
+    """
+    described = logger.inject_lambda_context(handler)
+    describes_each = bool(logger.sampling_rate or environ.get(_LOG_EVENT))
+    known_as: str | None = None
+
+    @wraps(handler)
+    def handle(event: Event, context: LambdaContext) -> Answer:
+        nonlocal known_as
+        if describes_each or context.invoked_function_arn != known_as:
+            known_as = context.invoked_function_arn
+            answer: Answer = described(event, context)
+            return answer
+        logger.append_keys(cold_start=False, function_request_id=context.aws_request_id)
+        return handler(event, context)
+
+    return handle
 
 
 def of_request(request_id: str, path: str) -> None:
@@ -72,6 +106,30 @@ class gathered_metrics:  # noqa: N801 - it reads as what a with statement does
 
     def __exit__(self, *_: object) -> None:
         _gatherer.end()
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Metrics that are all broken down by the same dimensions.
+
+    Attributes:
+        dimensions: Their names and values.
+    """
+
+    dimensions: _Dimensions
+
+    @classmethod
+    def by(cls, **dimensions: str) -> Self:
+        """Break metrics down by dimensions; they are there in total as well."""
+        return cls(_with_values(tuple(dimensions.items())))
+
+    def count(self, name: str, value: float = 1) -> None:
+        """Count something."""
+        _gatherer.take(self.dimensions, name, "Count", float(value))
+
+    def seconds(self, name: str, value: float) -> None:
+        """Record a duration in seconds."""
+        _gatherer.take(self.dimensions, name, "Seconds", float(value))
 
 
 def _emit(name: str, unit: str, value: float, dimensions: dict[str, str]) -> None:

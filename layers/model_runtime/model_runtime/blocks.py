@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
 from typing import Any, Self, TypeAlias
 
@@ -89,23 +90,35 @@ class BlockReader:
         if not rows:
             return None
         columns = self._columns_of(rows)
-        values = [self._in_order(row) for row in rows] if columns is None else [list(row.values()) for row in rows]
-        if not all(row is not None and self.types.issuperset(map(type, row)) for row in values):
-            return None
         try:
-            block = np.array(values, self.dtype)
+            block = self._of_each(rows) if columns is None else self._of_all(rows, columns)
         except OverflowError:
             return None
-        if columns is not None and columns != self.in_order:
-            block = block[:, columns]
-        return block if self._in_range(block) else None
+        return block if block is not None and self._in_range(block) else None
+
+    def _of_each(self, rows: Sequence[object]) -> Block | None:
+        values: list[Sequence[object]] = []
+        for row in rows:
+            in_order = self._in_order(row)
+            if in_order is None or not self.types.issuperset(map(type, in_order)):
+                return None
+            values.append(in_order)
+        return np.array(values, self.dtype)
+
+    def _of_all(self, rows: Sequence[Any], columns: list[int]) -> Block | None:
+        """Read objects that all name the features in one order."""
+        if not self.types.issuperset(map(type, chain.from_iterable(map(dict.values, rows)))):
+            return None
+        count = len(rows) * len(columns)
+        block = np.fromiter(chain.from_iterable(map(dict.values, rows)), self.dtype, count).reshape(len(rows), -1)
+        return block if columns == self.in_order else block[:, columns]
 
     def _columns_of(self, rows: Sequence[Any]) -> list[int] | None:
         """Say where each feature stands in the values of objects that all name the features alone, in one order."""
         if len(rows) < _FEWEST_ALIKE or type(rows[0]) is not dict or len(rows[0]) != len(self.names):
             return None
         order = list(rows[0])
-        if not all(type(row) is dict and list(row) == order for row in rows):
+        if set(map(type, rows)) != {dict} or not all(map(order.__eq__, map(list, rows))):
             return None
         places = {name: place for place, name in enumerate(order)}
         try:

@@ -1,6 +1,7 @@
 """Metrics in CloudWatch's embedded format, and logs that name what they are about."""
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from typing import Any
@@ -123,3 +124,65 @@ def test_log_lines_name_the_request_and_the_experiment_until_the_next_request(mo
         (line["request_id"], line.get("experiment_name")) for line in map(json.loads, stream.getvalue().splitlines())
     ]
     assert named == [("r-1", "e"), ("r-2", None), ("r-3", "shop")]
+
+
+class Context:
+    function_name = "predict"
+    memory_limit_in_mb = 1_769
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:predict"
+    aws_request_id = "1"
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[[], list[dict[str, Any]]]:
+    stream = StringIO()
+    monkeypatch.setattr(telemetry, "logger", Logger(service=request.node.name, stream=stream))
+    monkeypatch.setattr("aws_lambda_powertools.logging.logger.is_cold_start", True)
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def handle(_event: object, _context: object) -> str:
+    telemetry.logger.info("handled")
+    return "answer"
+
+
+def invoke(handler: Any, request_id: str, **changes: Any) -> None:
+    assert handler({}, type("Changed", (Context,), {"aws_request_id": request_id, **changes})()) == "answer"
+
+
+def test_log_lines_name_their_invocation_as_powertools_does(lines: Callable[[], list[dict[str, Any]]]) -> None:
+    theirs, ours = telemetry.logger.inject_lambda_context(handle), telemetry.naming_invocations(handle)
+    for handler in (theirs, ours, theirs, ours):
+        invoke(handler, "2")
+    named = ("function_name", "function_memory_size", "function_arn", "function_request_id")
+    first, *others = ([line[key] for key in named] for line in lines())
+    assert first == ["predict", 1_769, Context.invoked_function_arn, "2"]
+    assert others == [first] * 3
+
+
+def test_only_the_first_invocation_is_a_cold_start(lines: Callable[[], list[dict[str, Any]]]) -> None:
+    handler = telemetry.naming_invocations(handle)
+    for request_id in ("1", "2", "3"):
+        invoke(handler, request_id)
+    assert [(line["cold_start"], line["function_request_id"]) for line in lines()] == [
+        (True, "1"),
+        (False, "2"),
+        (False, "3"),
+    ]
+
+
+def test_a_function_that_is_called_by_another_name_is_named_so(lines: Callable[[], list[dict[str, Any]]]) -> None:
+    handler = telemetry.naming_invocations(handle)
+    for alias in ("live", "live", "canary"):
+        invoke(handler, "1", invoked_function_arn=f"{Context.invoked_function_arn}:{alias}")
+    assert [line["function_arn"].rpartition(":")[2] for line in lines()] == ["live", "live", "canary"]
+
+
+def test_events_are_logged_for_who_asks_for_them(
+    lines: Callable[[], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
+    handler = telemetry.naming_invocations(handle)
+    for _ in range(3):
+        invoke(handler, "1")
+    assert [line["message"] for line in lines()] == [{}, "handled"] * 3

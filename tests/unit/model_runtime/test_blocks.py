@@ -125,3 +125,46 @@ def test_rows_of_a_block_count_as_used() -> None:
     used = reader("float")
     used.read_block([[1.0, 2.0, 3.0]] * 5)
     assert used.take_usage() == {(name, "given"): 5 for name in "abc"}
+
+
+@given(
+    kind=st.sampled_from(["float", "int"]),
+    order=st.permutations("abc"),
+    values=st.lists(st.lists(st.one_of(plain, values), min_size=3, max_size=3), min_size=2, max_size=4),
+)
+def test_objects_that_name_features_in_one_order_hold_what_they_name(
+    kind: str, order: list[str], values: list[list[Any]]
+) -> None:
+    data = [dict(zip(order, row, strict=True)) for row in values]
+    block, read = reader(kind).read_block(data), one_by_one(reader(kind), data)
+    if block is not None:
+        assert block.tolist() == read
+
+
+@pytest.mark.parametrize("order", ["abc", "cab", "bca"])
+def test_objects_in_one_order_are_read_at_once(order: str) -> None:
+    rows = [dict(zip(order, (at, at + 1, at + 2), strict=True)) for at in (0, 10)]
+    block = reader("int").read_block(rows)
+    assert block is not None
+    assert block.tolist() == [[row["a"], row["b"], row["c"]] for row in rows]
+
+
+@pytest.mark.parametrize(
+    "odd", [{"c": 1, "b": 2, "a": 3}, {"a": 1, "b": 2}, {"a": 1, "b": 2, "d": 3}, [3, 2, 1], None, "abc"]
+)
+def test_a_row_of_another_form_among_objects_in_one_order(odd: object) -> None:
+    data = [{"a": 1, "b": 2, "c": 3}, odd, {"a": 4, "b": 5, "c": 6}]
+    block, read = reader("int").read_block(data), one_by_one(reader("int"), data)
+    assert (None if block is None else block.tolist()) == read
+
+
+def test_objects_that_all_lack_a_feature_or_name_another_are_read_one_by_one() -> None:
+    for names in ("abd", "ab", "abcd"):
+        assert reader("int").read_block([dict.fromkeys(names, 1)] * 2) is None
+    with_more = reader("int", on_extra="ignore").read_block([dict.fromkeys("dcab", 1)] * 2)
+    assert with_more is not None
+    assert with_more.tolist() == [[1, 1, 1]] * 2
+
+
+def test_no_rows_are_no_block() -> None:
+    assert reader("int").read_block([]) is None

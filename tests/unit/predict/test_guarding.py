@@ -1,5 +1,7 @@
 """Which thread a model runs in, and what ends it there."""
 
+import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Event, current_thread
@@ -148,14 +150,16 @@ def test_a_watch_ends_what_is_due_and_nothing_else() -> None:
     now = Seconds()
     watch = Watch(now)
     cut = [Event(), Event(), Event()]
-    first, second, third = (watch.begin(seconds, event.set) for seconds, event in zip((1, 1, 9), cut, strict=True))
+    first, second, third = (
+        watch.begin(seconds, event.set) for seconds, event in zip((0.1, 0.1, 0.3), cut, strict=True)
+    )
     watch.end(first)
-    now.now = 1.0
+    now.now = 0.1
     assert cut[1].wait(10)
     assert [event.is_set() for event in cut] == [False, True, False]
     assert [each.was_cut for each in (first, second, third)] == [False, True, False]
     watch.end(second)
-    now.now = 9.0
+    now.now = 0.3
     assert cut[2].wait(10)
     watch.end(third)
     with suppress(KeyError):
@@ -170,4 +174,34 @@ def test_a_watch_wakes_up_again() -> None:
         watched = watch.begin(0, cut.set)
         assert cut.wait(10)
         watch.end(watched)
-        Event().wait(0.12)  # long enough for it to find nothing under way
+        Event().wait(0.05)  # long enough for it to find nothing under way
+
+
+def test_a_watch_looks_sooner_for_what_has_to_be_over_sooner() -> None:
+    watch = Watch(time.monotonic)
+    late, soon = Event(), Event()
+    watch.begin(3_600, late.set)
+    watch.begin(0.05, soon.set)
+    assert soon.wait(10)
+    assert not late.is_set()
+
+
+def test_a_watch_sleeps_while_work_is_over_in_time() -> None:
+    readings: Counter[str] = Counter()
+
+    def monotonic() -> float:
+        readings[current_thread().name] += 1
+        return time.monotonic()
+
+    watch = Watch(monotonic)
+    for _ in range(1_000):
+        watch.end(watch.begin(3_600, lambda: None))
+    assert readings["watch"] <= 4  # when its first sleep begins, and where that is interrupted
+
+
+def test_what_is_begun_while_it_looks_is_ended_all_the_same() -> None:
+    watch = Watch(time.monotonic)
+    cuts = [Event() for _ in range(200)]
+    for cut in cuts:
+        watch.begin(0.001, cut.set)
+    assert all(cut.wait(10) for cut in cuts)

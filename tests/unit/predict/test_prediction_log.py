@@ -18,7 +18,7 @@ def test_predictions_outside_experiments_are_sampled(
 ) -> None:
     house = make_house(sample_rate=0.1, draws=lambda: draw)
     house.publish("v2")
-    house.log.single(answer_of(house, features), features, "r-1")
+    house.log.single(answer_of(house, features), lambda: features, "r-1")
     assert len(house.stream.events) == recorded
 
 
@@ -28,7 +28,7 @@ def test_event_holds_model_features_output_and_latency(
     house = make_house(sample_rate=1.0)
     house.publish("v2")
     answer = answer_of(house, features)
-    house.log.single(answer, features, "r-1")
+    house.log.single(answer, lambda: features, "r-1")
     (event,) = house.stream.events
     assert (event.event_type, event.model_name, event.model_version) == ("prediction", "recommendation", "v2")
     assert event.user_id is None
@@ -96,7 +96,7 @@ def test_recording_that_breaks_is_only_logged(make_house: Callable[..., Any], fe
         raise RuntimeError("stream client broke")
 
     house.stream.put = fail
-    house.log.single(answer_of(house, features), features, "r-1")
+    house.log.single(answer_of(house, features), lambda: features, "r-1")
     assert house.stream.events == []
 
 
@@ -117,7 +117,7 @@ def test_what_the_stream_cannot_carry_is_left_out_and_named(
     house = make_house(sample_rate=1.0)
     house.publish("v2")
     probe = house.registry.get("recommendation", "v2").metadata["probe"]["features"]
-    house.log.single(answer_of(house, probe), features, "r-1")
+    house.log.single(answer_of(house, probe), lambda: features, "r-1")
     (event,) = house.stream.events
     assert event.metadata.get("left_out") == left_out
     assert event.metadata["features"] == (None if left_out else features)

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from bakeoff_core.errors import InvalidInput
 
 _DEFAULT_STAGE = "$default"
+_OF_HTTP = {"method", "path", "protocol", "sourceIp", "userAgent"}
 
 _Texts = dict[str, str]
 _Lists = dict[str, list[str]]
@@ -105,6 +106,8 @@ def as_payload_2(event: Mapping[str, Any]) -> dict[str, Any]:
     request = checked_request(event)
     context = request["requestContext"]
     path = _without_stage(request["rawPath"], context.get("stage", _DEFAULT_STAGE))
+    if _is_whole(request, path):
+        return request
     return {
         **request,
         "rawPath": path,
@@ -116,6 +119,18 @@ def as_payload_2(event: Mapping[str, Any]) -> dict[str, Any]:
             "http": {"protocol": "HTTP/1.1", "sourceIp": "", "userAgent": "", **context["http"], "path": path},
         },
     }
+
+
+def _is_whole(request: Mapping[str, Any], path: str) -> bool:
+    """Say whether nothing has to be added to a request or changed in it, as is the rule behind an HTTP API."""
+    context = request["requestContext"]
+    return (
+        context.get("stage") == _DEFAULT_STAGE
+        and context["http"].get("path") == path == request["rawPath"]
+        and context["http"].keys() >= _OF_HTTP
+        and request.get("headers") is not None
+        and "rawQueryString" in request
+    )
 
 
 def checked_request(event: Any) -> dict[str, Any]:
@@ -147,6 +162,8 @@ def header(event: Mapping[str, Any], name: str) -> str | None:
         name: The header's name in lower case.
     """
     headers: Mapping[str, str] = event.get("headers") or {}
+    if name in headers:
+        return headers[name]
     return next((value for key, value in headers.items() if key.lower() == name), None)
 
 

@@ -3,8 +3,8 @@
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import pydantic_core
 
@@ -13,8 +13,7 @@ JSON = "application/json"
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """An answer.
 
     Attributes:
@@ -27,7 +26,7 @@ class Response:
     status_code: int
     content_type: str | None = None
     body: str | bytes | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def to_payload(self) -> dict[str, Any]:
         """Write the answer in the HTTP API's payload format 2.0."""

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal, Protocol, TypeAlias
 
 from botocore.exceptions import ClientError
@@ -44,7 +45,7 @@ class ModelVersion(BaseModel):
     loaded_at: AwareDatetime | None = None
     metadata: dict[str, FiniteJson]
 
-    @property
+    @cached_property
     def model_key(self) -> str:
         """The version's full name, `name:version`."""
         return f"{self.name}:{self.version}"
