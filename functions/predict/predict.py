@@ -115,7 +115,7 @@ def _add_prediction_routes(api: HttpApi, services: Services) -> None:
 
     @api.post("/batch_predict")
     def batch_predict() -> dict[str, Any]:
-        body = api.raw_body
+        body = api.content
         check_bytes(body)
         request = parse_numbers(PredictRequest, body)
         request_id = request.request_id or api.request_id

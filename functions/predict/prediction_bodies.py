@@ -94,14 +94,15 @@ class ExperimentPredictRequest(_Body):
     request_id: RequestId | None = None
 
 
-def check_bytes(body: bytes) -> None:
+def check_bytes(body: str | bytes) -> None:
     """Refuse a body that is too large.
 
     Raises:
         PayloadTooLarge: It is.
     """
-    if len(body) > MAX_BODY_BYTES:
-        raise PayloadTooLarge(f"body: at most {MAX_BODY_BYTES} bytes are accepted, got {len(body)}")
+    size = len(body) if isinstance(body, bytes) or body.isascii() else len(body.encode(errors="surrogatepass"))
+    if size > MAX_BODY_BYTES:
+        raise PayloadTooLarge(f"body: at most {MAX_BODY_BYTES} bytes are accepted, got {size}")
 
 
 def answer_body(answer: Answer, request_id: str, timestamp: str, experiment_group: str | None) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class BlockReader:
         highs: The greatest.
         common: Both, where they are the same for all features, which is compared faster.
         in_order: The places of values that stand in the schema's order.
+        ordered: The features, as the names of an object are listed.
         ignores_extra: Whether names of no feature are passed over.
         pick: Takes the values out of an object of named features, in the schema's order.
     """
@@ -47,6 +48,7 @@ class BlockReader:
     highs: Block
     common: tuple[np.number[Any], np.number[Any]] | None
     in_order: list[int]
+    ordered: list[str]
     ignores_extra: bool
     pick: Callable[[Any], tuple[object, ...]]
 
@@ -73,6 +75,7 @@ class BlockReader:
             highs=np.array(highs, dtype),
             common=(dtype(lows[0]), dtype(highs[0])) if len({*zip(lows, highs, strict=True)}) == 1 else None,
             in_order=list(range(len(names))),
+            ordered=list(names),
             ignores_extra=schema.on_extra == "ignore",
             pick=itemgetter(*names),
         )
@@ -107,10 +110,10 @@ class BlockReader:
 
     def _of_all(self, rows: Sequence[Any], columns: list[int]) -> Block | None:
         """Read objects that all name the features in one order."""
-        if not self.types.issuperset(map(type, chain.from_iterable(map(dict.values, rows)))):
+        values = [*chain.from_iterable(map(dict.values, rows))]
+        if not {*map(type, values)} <= self.types:
             return None
-        count = len(rows) * len(columns)
-        block = np.fromiter(chain.from_iterable(map(dict.values, rows)), self.dtype, count).reshape(len(rows), -1)
+        block = np.fromiter(values, self.dtype, len(values)).reshape(len(rows), -1)
         return block if columns == self.in_order else block[:, columns]
 
     def _columns_of(self, rows: Sequence[Any]) -> list[int] | None:
@@ -120,6 +123,8 @@ class BlockReader:
         order = list(rows[0])
         if set(map(type, rows)) != {dict} or not all(map(order.__eq__, map(list, rows))):
             return None
+        if order == self.ordered:
+            return self.in_order
         places = {name: place for place, name in enumerate(order)}
         try:
             return [places[name] for name in self.names]

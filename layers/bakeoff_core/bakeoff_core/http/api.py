@@ -101,6 +101,15 @@ class HttpApi:
             raise InvalidInput.of("body", "must be UTF-8 text") from None
 
     @property
+    def content(self) -> str | bytes:
+        """The body of the request that is being served, as text where it came as text.
+
+        Raises:
+            InvalidInput: It should be in base64, and is not.
+        """
+        return self.raw_body if self._request.get("isBase64Encoded") else self._request.get("body") or ""
+
+    @property
     def raw_body(self) -> bytes:
         """The bytes of the body of the request that is being served.
 

@@ -1,5 +1,6 @@
 -- Columns are cast one by one, so that a field of the wrong type costs its value and not its line. Values beyond
--- 1e50 would overflow once squared. Of a segment the context says it, else the metadata.
+-- 1e50 would overflow once squared. Metadata are opened only where something is read in them. Of a segment the context
+-- says it, else the metadata.
 INSERT INTO events
 SELECT
     event_id,
@@ -12,10 +13,14 @@ SELECT
     experiment_name,
     group_name,
     TRY_CAST(config_version AS BIGINT),
-    coalesce(json_extract_string(metadata, '$.reason') = 'forced', false),
+    CASE
+        WHEN list_contains($exposure_types, event_type)
+        THEN coalesce(json_extract_string(metadata, '$.reason') = 'forced', false)
+        ELSE false
+    END,
     CASE WHEN TRY_CAST(propensity AS DOUBLE) > 0 AND TRY_CAST(propensity AS DOUBLE) <= 1 THEN CAST(propensity AS DOUBLE) END,
     CASE
-        WHEN json_type(metadata, '$.weights') = 'OBJECT'
+        WHEN list_contains($exposure_types, event_type) AND json_type(metadata, '$.weights') = 'OBJECT'
         THEN list_transform(json_extract_string(metadata, $weight_pointers), lambda v: TRY_CAST(v AS DOUBLE))
     END,
     CASE
@@ -28,13 +33,16 @@ SELECT
             )
         )
     END,
-    list_transform(
-        json_extract(metadata, $field_pointers),
-        lambda v: CASE
-            WHEN json_type(v) IN ('BIGINT', 'UBIGINT', 'DOUBLE') AND abs(CAST(v AS DOUBLE)) <= 1e50
-            THEN CAST(v AS DOUBLE)
-        END
-    ),
+    CASE
+        WHEN len($field_pointers) > 0
+        THEN list_transform(
+            json_extract(metadata, $field_pointers),
+            lambda v: CASE
+                WHEN json_type(v) IN ('BIGINT', 'UBIGINT', 'DOUBLE') AND abs(CAST(v AS DOUBLE)) <= 1e50
+                THEN CAST(v AS DOUBLE)
+            END
+        )
+    END,
     arrivals,
     tie_break(event_type, user_id, experiment_name, group_name, config_version, event_value, metadata)
 FROM lines

@@ -1,16 +1,28 @@
--- What each unit contributed to each amount on each day (UTC), and on each of its own days since its first exposure.
--- `counts` says whether it is part of the metric: within its hours, of a unit whose hours are over. `age` is the
--- number of a unit's own day, where that day is over and the metric is looked at by it. `period` is where the time
--- between two planned looks began, where looks are planned. An amount that names a field
+-- What units contributed to each amount, on which day (UTC) and on which of their own days since first exposure: one
+-- row for each event that counts. `counts` says whether it is part of the metric: within its hours, of a unit whose
+-- hours are over. `age` is the number of a unit's own day, where that day is over and the metric is looked at by it.
+-- `period` is where the time between two planned looks began, where looks are planned. An amount that names a field
 -- and no event type reads what units did, so exposures and predictions are no part of it; nor are they of one that
 -- names neither.
-WITH counted AS (
+WITH named AS (
+    SELECT a.position, a.part, e.user_id, e.happened_at, e.event_type, e.event_value, e.field_values
+    FROM events AS e
+    JOIN amounts AS a ON a.event_type = e.event_type
+    UNION ALL
+    SELECT a.position, a.part, e.user_id, e.happened_at, e.event_type, e.event_value, e.field_values
+    FROM events AS e
+    LEFT JOIN own_types AS o ON o.event_type = e.event_type
+    CROSS JOIN amounts AS a
+    WHERE a.event_type IS NULL AND o.event_type IS NULL
+),
+
+counted AS (
     SELECT
         a.position,
         a.part,
         a.once,
         u.group_name,
-        u.user_id,
+        e.user_id,
         e.happened_at - mod(mod(e.happened_at, 86400000000) + 86400000000, 86400000000) AS day,
         CASE
             WHEN s.by_looks
@@ -25,41 +37,23 @@ WITH counted AS (
                 a.by_age
                 AND e.happened_at >= u.first_exposure
                 AND e.happened_at < u.first_exposure + s.ages * 86400000000
-                AND e.happened_at - u.first_exposure - mod(e.happened_at - u.first_exposure, 86400000000)
-                + u.first_exposure + 86400000000 <= s.as_of
+                AND e.happened_at - mod(e.happened_at - u.first_exposure, 86400000000) + 86400000000 <= s.as_of
                 THEN e.happened_at - u.first_exposure - mod(e.happened_at - u.first_exposure, 86400000000)
         END AS age,
         CASE
-            WHEN a.aggregate <> 'sum' THEN CASE
-                WHEN e.event_type = a.event_type OR (a.event_type IS NULL AND o.event_type IS NULL) THEN 1e0
-            END
-            WHEN a.field_index IS NULL THEN CASE WHEN e.event_type = a.event_type THEN e.event_value END
-            WHEN a.event_type IS NOT NULL THEN CASE
-                WHEN e.event_type = a.event_type THEN e.field_values[a.field_index]
-            END
-            WHEN o.event_type IS NOT NULL THEN CAST(NULL AS DOUBLE)
-            WHEN e.event_type = a.field THEN coalesce(e.event_value, e.field_values[a.field_index])
+            WHEN a.once OR a.aggregate <> 'sum' THEN 1e0
+            WHEN a.field_index IS NULL THEN e.event_value
+            WHEN a.event_type IS NULL AND e.event_type = a.field
+                THEN coalesce(e.event_value, e.field_values[a.field_index])
             ELSE e.field_values[a.field_index]
         END AS value
-    FROM events AS e
+    FROM named AS e
+    JOIN amounts AS a ON a.position = e.position AND a.part = e.part
     JOIN units AS u ON u.user_id = e.user_id
-    LEFT JOIN own_types AS o ON o.event_type = e.event_type
-    CROSS JOIN amounts AS a
     CROSS JOIN settings AS s
     WHERE u.group_name IS NOT NULL AND e.happened_at >= u.first_exposure + s.looks_from
 )
 
-SELECT
-    position,
-    part,
-    once,
-    group_name,
-    user_id,
-    day,
-    period,
-    counts,
-    age,
-    CASE WHEN once THEN 1e0 ELSE sum(value) END AS value
+SELECT position, part, once, group_name, user_id, day, period, counts, age, value
 FROM counted
 WHERE value IS NOT NULL AND (counts OR age IS NOT NULL)
-GROUP BY position, part, once, group_name, user_id, day, period, counts, age
