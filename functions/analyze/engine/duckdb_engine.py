@@ -1,6 +1,6 @@
 """DuckDB as the engine: the event objects are fetched and summed up within the function."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,6 +8,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
+import numpy as np
+from numpy.typing import NDArray
 
 from bakeoff_core.events.model import EXPOSURE_TYPES
 from bakeoff_core.experiments.metrics import Metric
@@ -15,7 +17,7 @@ from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.lake.database import Format, database, show_lines
 from bakeoff_core.lake.files import EventFiles, Fetched
 from bakeoff_core.stores.objects import ObjectStore
-from engine.predictions import FindReference, ModelUse, count_predictions
+from engine.predictions import FindReference, ModelUse, count_predictions, load_predictions
 from engine.reading import needed, read_quality, read_summary
 from engine.relations import Relation, fields_of, looks_back, microseconds, relations, reward_relation
 from engine.statements import (
@@ -35,6 +37,7 @@ from stats.thompson import ArmCounts
 
 _MEMORY_MB_PER_VCPU = 1_769  # Lambda's own measure
 _SMALLEST_MEMORY_MB = 256
+_HASHES_AT_ONCE = 4_000_000
 
 
 class DuckDBEngine:
@@ -66,17 +69,27 @@ class DuckDBEngine:
 
     def predictions(self, experiment: Experiment, find: FindReference, as_of: datetime | None = None) -> list[ModelUse]:
         """Reduce an experiment's prediction events, those from before a moment if one is given, to counts."""
-        fetched = self._files.since(experiment.start_time)
         with database(memory_limit_mb=self._memory_limit_mb, threads=self._threads) as connection:
-            return count_predictions(connection, fetched, experiment, find, as_of)
+            self._read(experiment.start_time, lambda fetched: load_predictions(connection, fetched, experiment, as_of))
+            return count_predictions(connection, find)
+
+    def _read(self, start: datetime | None, load: Callable[[Fetched], bool]) -> None:
+        """Load events of a time or later: once again without the damaged objects where not all could be read."""
+        fetched = self._files.since(start)
+        try:
+            whole = load(fetched)
+        except duckdb.IOException:
+            whole = False
+        if not whole and self._files.verify():
+            load(self._files.since(start))
 
     @contextmanager
     def _units_of(self, experiment: Experiment, as_of: datetime | None) -> Iterator["_Pass"]:
         start = experiment.start_time
-        fetched = self._files.since(None if start is None else start - looks_back(experiment))
         with database(memory_limit_mb=self._memory_limit_mb, threads=self._threads) as connection:
             pass_ = _Pass(connection, experiment)
-            pass_.load(fetched, as_of)
+            self._read(None if start is None else start - looks_back(experiment), pass_.load)
+            pass_.choose(as_of)
             pass_.keep(STAGES_TO_UNITS)
             yield pass_
 
@@ -90,7 +103,7 @@ def duckdb_over(objects: ObjectStore, *, memory_mb: int) -> Iterator[DuckDBEngin
         memory_mb: The function's memory, of which DuckDB gets half, and whose size decides on its vCPUs.
     """
     with TemporaryDirectory() as folder:
-        files = EventFiles(objects, Path(folder))
+        files = EventFiles(objects, Path(folder), verified=False)
         threads = max(1, memory_mb // _MEMORY_MB_PER_VCPU)
         yield DuckDBEngine(files, memory_limit_mb=max(_SMALLEST_MEMORY_MB, memory_mb // 2), threads=threads)
 
@@ -135,10 +148,12 @@ class _Pass(Tables):
         self._unreadable_lines = 0
         self._duplicates = 0
 
-    def load(self, fetched: Fetched, as_of: datetime | None) -> None:
-        """Fill the table of events, each once, and the tables of what the experiment asks of them."""
+    def load(self, fetched: Fetched) -> bool:
+        """Fill the table of lines anew, and say whether every line is an event."""
         self._unreadable_objects = fetched.unreadable
-        self.run("create_events")
+        for name, pointers in self._exposure_pointers().items():
+            self._connection.execute(f"SET VARIABLE {name} = $pointers::VARCHAR[]", {"pointers": pointers})
+        self.run("create_arrived")
         sources: tuple[tuple[Format, tuple[Path, ...]], ...] = (
             ("delivered", fetched.delivered),
             ("compacted", fetched.compacted),
@@ -146,10 +161,15 @@ class _Pass(Tables):
         for form, files in sources:
             if files:
                 show_lines(self._connection, form, files)
-                self.run("load_events", **self._pointers())
+                self.run("load_events", **self._parameters())
         self._unreadable_lines = self.run("delete_unreadable")[0][0]
+        return self._unreadable_lines == 0
+
+    def choose(self, as_of: datetime | None) -> None:
+        """Leave each event once, and fill the tables of what the experiment asks of them."""
+        self.run("events")
         compacted_away = self.run("repeated_arrivals")[0][0]
-        self._duplicates = compacted_away + self.run("delete_duplicates")[0][0]
+        self._duplicates = compacted_away + self._delete_duplicates()
         moment = microseconds(as_of)
         if moment is None:
             moment = self.run("after_the_last_event")[0][0]
@@ -177,16 +197,41 @@ class _Pass(Tables):
         self.relation(reward_relation(reward.event_type, window))
         return {group: ArmCounts(*counts) for group, *counts in self.ask(ARM_COUNTS)}
 
-    def _pointers(self) -> dict[str, object]:
-        segments = self._experiment.analysis.segments
+    def _delete_duplicates(self) -> int:
+        """Find the hashes that occur more than once by sorting them, which is faster than to group by them."""
+        lines = self._connection.execute("SELECT count(*) FROM arrived").fetchall()[0][0]
+        parts = max(1, -(-lines // _HASHES_AT_ONCE))
+        repeated = np.concatenate([_repeated(self._hashes(part, parts)) for part in range(parts)])
+        if not repeated.size:
+            return 0
+        self._connection.register("repeated_hashes", {"hashed": repeated})
+        deleted: int = self.run("delete_duplicates")[0][0]
+        self._connection.unregister("repeated_hashes")
+        return deleted
+
+    def _hashes(self, part: int, parts: int) -> NDArray[np.uint64]:
+        found = self._connection.execute(sql("duckdb/hashes"), {"part": part, "parts": parts}).fetchnumpy()
+        return np.asarray(found["hashed"], np.uint64)
+
+    def _parameters(self) -> dict[str, object]:
         return {
             "experiment": self._experiment.name,
             "exposure_types": sorted(EXPOSURE_TYPES),
             "field_pointers": [_pointer(field) for field in fields_of(self._experiment)],
+        }
+
+    def _exposure_pointers(self) -> dict[str, list[str]]:
+        segments = self._experiment.analysis.segments
+        return {
             "weight_pointers": [f"/weights{_pointer(group.name)}" for group in self._experiment.groups],
             "context_pointers": [f"/context{_pointer(segment)}" for segment in segments],
             "metadata_pointers": [_pointer(segment) for segment in segments],
         }
+
+
+def _repeated(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    hashes = np.sort(hashes)
+    return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
 
 
 def _pointer(field: str) -> str:

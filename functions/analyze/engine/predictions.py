@@ -134,24 +134,13 @@ class PredictionEngine(Protocol):
         ...
 
 
-def count_predictions(
-    connection: duckdb.DuckDBPyConnection,
-    fetched: Fetched,
-    experiment: Experiment,
-    find: FindReference,
-    as_of: datetime | None = None,
-) -> list[ModelUse]:
-    """Reduce an experiment's predictions, of its present configuration version and within its time, to counts.
+def count_predictions(connection: duckdb.DuckDBPyConnection, find: FindReference) -> list[ModelUse]:
+    """Reduce the predictions that were loaded to counts.
 
     Args:
-        connection: An empty database.
-        fetched: The files of events.
-        experiment: Its configuration.
+        connection: The database that they were loaded into.
         find: Gives what a model version was published with.
-        as_of: The moment at which they are looked at: later ones do not count.
     """
-    ends = [moment for moment in (experiment.end_time, as_of) if moment is not None]
-    _load(connection, fetched, experiment, min(ends, default=None))
     uses = _ask(connection, "model_uses")
     counts = {
         (name, version): _bin_counts(connection, name, version, find(name, version))
@@ -170,9 +159,21 @@ def count_predictions(
 _Counts: TypeAlias = Mapping[str | None, Mapping[Variable, Mapping[date, tuple[int, ...]]]]
 
 
-def _load(
-    connection: duckdb.DuckDBPyConnection, fetched: Fetched, experiment: Experiment, end: datetime | None
-) -> None:
+def load_predictions(
+    connection: duckdb.DuckDBPyConnection, fetched: Fetched, experiment: Experiment, as_of: datetime | None = None
+) -> bool:
+    """Load an experiment's predictions, of its present configuration version and within its time, each once.
+
+    Args:
+        connection: A database without other tables.
+        fetched: The files of events.
+        experiment: Its configuration.
+        as_of: The moment at which they are looked at: later ones do not count.
+
+    Returns:
+        That every object could be read.
+    """
+    ends = [moment for moment in (experiment.end_time, as_of) if moment is not None]
     _ask(connection, "create_predictions")
     sources: tuple[tuple[Format, tuple[Path, ...]], ...] = (
         ("delivered", fetched.delivered),
@@ -188,9 +189,10 @@ def _load(
                 experiment=experiment.name,
                 config_version=experiment.config_version,
                 start=microseconds(experiment.start_time),
-                end=microseconds(end),
+                end=microseconds(min(ends, default=None)),
             )
     _ask(connection, "delete_repeated_predictions")
+    return True
 
 
 def _bin_counts(connection: duckdb.DuckDBPyConnection, name: str, version: str, reference: Reference | None) -> _Counts:

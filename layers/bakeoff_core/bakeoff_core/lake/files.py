@@ -4,7 +4,7 @@ import gzip
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -48,13 +48,16 @@ class EventFiles:
     Args:
         objects: The store of the event bucket.
         folder: An existing folder for the files; the caller removes it.
+        verified: Whether gzip objects are read from end to end when they come, which takes as long as it takes
+            DuckDB to read them. Without, damage that DuckDB does not stumble over stays unseen until `verify`.
     """
 
-    def __init__(self, objects: ObjectStore, folder: Path) -> None:
+    def __init__(self, objects: ObjectStore, folder: Path, *, verified: bool = True) -> None:
         self._objects = objects
         self._folder = folder
         self._files: dict[str, _File] = {}
         self._targets = count()
+        self._verified = verified
 
     def since(self, start: datetime | None, end: datetime | None = None) -> Fetched:
         """Fetch the objects that can hold events of this time or later; all of them without a time.
@@ -73,6 +76,15 @@ class EventFiles:
             except ObjectNotFound:  # compacted and deleted since it was listed, and part of a newer Parquet object
                 self._files = {key: file for key, file in self._files.items() if not key.startswith(COMPACTED)}
         return self._since(start, end)
+
+    def verify(self) -> bool:
+        """Read every gzip object from end to end, those yet to come as well, and say whether one proved damaged."""
+        if self._verified:
+            return False
+        self._verified = True
+        damaged = {key: file for key, file in self._files.items() if file.intact and not _is_whole(file.path)}
+        self._files |= {key: replace(file, intact=False) for key, file in damaged.items()}
+        return bool(damaged)
 
     def _since(self, start: datetime | None, end: datetime | None) -> Fetched:
         # In this order: what is deleted between the two lists stands in an object of the second.
@@ -115,7 +127,11 @@ class EventFiles:
 
     def _fetch(self, key: str, target: Path) -> bool:
         self._objects.download(key, target)
-        return target.suffix != ".gz" or is_intact(target)
+        return not self._verified or _is_whole(target)
+
+
+def _is_whole(path: Path) -> bool:
+    return path.suffix != ".gz" or is_intact(path)
 
 
 def is_intact(path: Path) -> bool:

@@ -1,15 +1,8 @@
--- Of each event id its first arrival stays. Ids that may occur twice are found by their hashes first, which
--- takes a fraction of the memory that sorting all events would.
-DELETE FROM events
+-- Of each event id its first arrival stays. Looked at are only ids whose hashes occur more than once.
+DELETE FROM arrived
 WHERE rowid IN (
-    WITH suspects AS (
-        SELECT hash(event_id) AS hashed
-        FROM events
-        GROUP BY hashed
-        HAVING count(*) > 1
-    )
-    SELECT e.rowid
-    FROM events AS e
-    SEMI JOIN suspects AS s ON s.hashed = hash(e.event_id)
-    QUALIFY row_number() OVER (PARTITION BY e.event_id ORDER BY e.received_at, e.happened_at, e.tie_break, e.rowid) > 1
+    SELECT a.rowid
+    FROM arrived AS a
+    SEMI JOIN repeated_hashes AS r ON r.hashed = hash(a.event_id)
+    QUALIFY row_number() OVER (PARTITION BY a.event_id ORDER BY a.received_at, a.happened_at, a.tie_break, a.rowid) > 1
 )

@@ -1,3 +1,3 @@
 -- Events from the moment on as of which the data are looked at.
-DELETE FROM events
+DELETE FROM arrived
 WHERE happened_at >= $as_of

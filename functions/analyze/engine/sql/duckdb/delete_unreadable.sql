@@ -1,5 +1,5 @@
 -- A line that is no event, or whose time lies outside the years 1 to 9999.
-DELETE FROM events
+DELETE FROM arrived
 WHERE
     event_id IS NULL
     OR event_type IS NULL

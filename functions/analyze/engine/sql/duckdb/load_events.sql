@@ -1,7 +1,6 @@
 -- Columns are cast one by one, so that a field of the wrong type costs its value and not its line. Values beyond
--- 1e50 would overflow once squared. Metadata are opened only where something is read in them. Of a segment the context
--- says it, else the metadata.
-INSERT INTO events
+-- 1e50 would overflow once squared. Metadata are opened only where a metric reads a field.
+INSERT INTO arrived
 SELECT
     event_id,
     event_type,
@@ -13,26 +12,8 @@ SELECT
     experiment_name,
     group_name,
     TRY_CAST(config_version AS BIGINT),
-    CASE
-        WHEN list_contains($exposure_types, event_type)
-        THEN coalesce(json_extract_string(metadata, '$.reason') = 'forced', false)
-        ELSE false
-    END,
     CASE WHEN TRY_CAST(propensity AS DOUBLE) > 0 AND TRY_CAST(propensity AS DOUBLE) <= 1 THEN CAST(propensity AS DOUBLE) END,
-    CASE
-        WHEN list_contains($exposure_types, event_type) AND json_type(metadata, '$.weights') = 'OBJECT'
-        THEN list_transform(json_extract_string(metadata, $weight_pointers), lambda v: TRY_CAST(v AS DOUBLE))
-    END,
-    CASE
-        WHEN list_contains($exposure_types, event_type)
-        THEN list_transform(
-            list_zip(json_extract(metadata, $context_pointers), json_extract(metadata, $metadata_pointers)),
-            lambda v: coalesce(
-                CASE WHEN json_type(v[1]) NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN v[1] ->> '$' END,
-                CASE WHEN json_type(v[2]) NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN v[2] ->> '$' END
-            )
-        )
-    END,
+    CASE WHEN list_contains($exposure_types, event_type) THEN metadata END,
     CASE
         WHEN len($field_pointers) > 0
         THEN list_transform(

@@ -1,2 +1,2 @@
 -- The repeated arrivals that compaction found and left out.
-SELECT CAST(coalesce(sum(arrivals - 1), 0) AS BIGINT) FROM events
+SELECT CAST(coalesce(sum(arrivals - 1), 0) AS BIGINT) FROM arrived
