@@ -93,6 +93,6 @@ def test_a_compressed_document_is_read(tmp_path: Path) -> None:
 def test_clients_read_thriftily(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    aws.client("sqs")
+    assert aws.client("sqs").meta.service_model.service_name == "sqs"
     session = cast("Any", boto3.DEFAULT_SESSION)
     assert isinstance(session._session.get_component("data_loader"), aws.ThriftyLoader)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from botocore.client import BaseClient
 from moto import mock_aws
@@ -40,14 +41,17 @@ def test_the_runtime_calls_what_is_registered_after_a_restore() -> None:
 
     def find(name: str) -> object:
         names.append(name)
-        return SimpleNamespace(register_after_restore=hooks.append)
+        return SimpleNamespace(register_before_snapshot=hooks.append, register_after_restore=hooks.append)
 
     made = deployed_snapshots(find)
-    counted = Counted()
-    made.on_restore(counted.refresh)
-    [hook] = hooks
-    hook()
-    assert (names, counted.calls) == (["snapshot_restore_py"], 1)
+    before, after = Counted(), Counted()
+    made.before_snapshot(before.refresh)
+    made.on_restore(after.refresh)
+    calls = [(before.calls, after.calls)]
+    for hook in hooks:
+        hook()
+        calls.append((before.calls, after.calls))
+    assert (names, calls) == (["snapshot_restore_py"], [(0, 0), (1, 0), (1, 1)])
 
 
 def test_without_the_runtime_nothing_is_called() -> None:
@@ -96,7 +100,7 @@ def test_clients_leave_their_connections_behind_and_go_on(
     restore: Callable[[], None], make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    closed: list[object] = []
+    closed: list[Any] = []
     real = BaseClient.close
 
     def close(self: Any) -> None:
@@ -105,10 +109,34 @@ def test_clients_leave_their_connections_behind_and_go_on(
 
     monkeypatch.setattr(BaseClient, "close", close)
     client = make()
+    service = client.meta.service_model.service_name
     restore()
-    assert client in closed
+    assert [each.meta.service_model.service_name for each in closed] == [service]
     if client.meta.service_model.service_name == "s3":
         assert client.list_buckets()["Buckets"] == []
+
+
+@mock_aws
+def test_clients_are_made_before_a_snapshot_or_when_they_are_first_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    taken = Snapshots()
+    monkeypatch.setattr(aws, "before_snapshot", taken.before_snapshot)
+    made: list[str] = []
+    real = boto3.Session.client
+
+    def client(self: boto3.Session, service: str, **options: Any) -> Any:
+        made.append(service)
+        return real(self, service, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(boto3.Session, "client", client)
+    for_later, for_now = aws.client("sqs"), aws.client("s3")
+    assert made == []
+    assert for_now.list_buckets()["Buckets"] == []
+    assert made == ["s3"]
+    taken.prepare()
+    assert made == ["s3", "sqs"]
+    assert for_later.list_queues().get("QueueUrls", []) == []
+    assert made == ["s3", "sqs"]
 
 
 def test_what_was_remembered_is_asked_for_again(restore: Callable[[], None]) -> None:

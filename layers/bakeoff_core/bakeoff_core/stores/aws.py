@@ -2,8 +2,9 @@
 
 import gzip
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -14,7 +15,7 @@ from botocore.session import get_session
 from pydantic_core import from_json
 
 from bakeoff_core.errors import DependencyUnavailable
-from bakeoff_core.snapshots import on_restore
+from bakeoff_core.snapshots import before_snapshot, on_restore
 
 # Whoever has an answer without a table waits still less for it.
 _IMPATIENT = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
@@ -70,15 +71,47 @@ def _sdk() -> Any:
     return boto3
 
 
+class _WhenUsed:
+    """A client or a table that is made when it is first used: no start has to wait for what its events may not need.
+
+    Before a snapshot is taken, it is made there.
+
+    Args:
+        make: Makes it.
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._made: Any = None
+        before_snapshot(self.made)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.made(), name)
+
+    def made(self) -> Any:
+        """Make it, if that was not done before."""
+        if self._made is None:
+            # The SDK's default session is not to be used by two threads at once.
+            with _making:
+                if self._made is None:
+                    self._made = self._make()
+        return self._made
+
+
+_making = Lock()
+
+
 def client(service: str) -> Any:
     """Make a client of an AWS service that gives up soon enough for a caller who waits.
+
+    Like everything here it connects, and is made, when it is first used.
 
     Args:
         service: The service as boto3 calls it, such as "kinesis".
     """
     # Links to objects under a customer's key need the fourth signature version, which S3 alone does not use by itself.
     config = _CONFIG.merge(Config(signature_version="s3v4")) if service == "s3" else _CONFIG
-    return _connecting_anew(_sdk().client(service, config=config))
+    return _WhenUsed(lambda: _connecting_anew(_sdk().client(service, config=config)))
 
 
 def impatient_client(service: str, seconds: float = 1) -> Any:
@@ -89,7 +122,7 @@ def impatient_client(service: str, seconds: float = 1) -> Any:
         seconds: How long it waits for an answer once it is connected.
     """
     config = _ONCE.merge(Config(read_timeout=seconds))
-    return _connecting_anew(_sdk().client(service, config=config))
+    return _WhenUsed(lambda: _connecting_anew(_sdk().client(service, config=config)))
 
 
 def table(name: str) -> Any:
@@ -111,9 +144,12 @@ def impatient_table(name: str) -> Any:
 
 
 def _table(name: str, config: Config) -> Any:
-    made = _sdk().resource("dynamodb", config=config).Table(name)
-    _connecting_anew(made.meta.client)
-    return made
+    def make() -> Any:
+        made = _sdk().resource("dynamodb", config=config).Table(name)
+        _connecting_anew(made.meta.client)
+        return made
+
+    return _WhenUsed(make)
 
 
 def _connecting_anew(made: Any) -> Any:
