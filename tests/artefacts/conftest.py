@@ -1,6 +1,5 @@
 """Fixtures of the build suite: the artefacts that SAM builds, and what runs them."""
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ import pytest
 
 from scripts.built_functions import Deployment, deploy, emulator_beside, this_architecture
 from scripts.emulator import EmulatedFunction, Tools
+from scripts.example_data import example_event
 from tests.artefacts.commands import run
 from tests.conftest import PROJECT_ROOT
 
@@ -74,12 +74,7 @@ def emulate(
 @pytest.fixture
 def event() -> Callable[[str], dict[str, Any]]:
     """Read one of the project's example events."""
-
-    def read(name: str) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads((PROJECT_ROOT / "events" / f"{name}.json").read_text())
-        return content
-
-    return read
+    return example_event
 
 
 def _installed(path: str) -> Path:

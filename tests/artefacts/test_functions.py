@@ -3,21 +3,15 @@
 import gzip
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bakeoff_core.clock import utc_now
 from bakeoff_core.experiments.model import Experiment
-from bakeoff_core.identity.key_ring import KeyRing
-from bakeoff_core.stores.api_keys import DynamoApiKeyStore
-from bakeoff_core.stores.experiments import Audit, DynamoExperimentStore
-from bakeoff_core.stores.models import DynamoModelRegistry, ModelVersion, artefact_key, metadata_key
 from scripts.built_functions import Deployment
 from scripts.emulator import EmulatedFunction
+from scripts.example_data import EXPERIMENT, put_events, put_experiment, put_key, put_model
 from tests.conftest import PROJECT_ROOT
 
 pytestmark = [pytest.mark.build, pytest.mark.timeout(1200)]
@@ -25,80 +19,23 @@ pytestmark = [pytest.mark.build, pytest.mark.timeout(1200)]
 Emulate = Callable[[str], EmulatedFunction]
 ReadEvent = Callable[[str], dict[str, Any]]
 
-EXPERIMENT = "recommendation_model_v2"
-STARTED = datetime(2026, 1, 1, tzinfo=UTC)
-MODEL = PROJECT_ROOT / "examples" / "models" / "recommendation" / "v1"
-
 
 @pytest.fixture(scope="session")
 def experiment(deployment: Deployment) -> Experiment:
     """A running experiment in which everybody takes part."""
-    running = Experiment.model_validate(
-        {
-            "name": EXPERIMENT,
-            "status": "running",
-            "start_time": STARTED,
-            "groups": [
-                {"name": "control", "weight": 0.5, "model_name": "recommendation", "model_version": "v1"},
-                {"name": "treatment", "weight": 0.5, "model_name": "recommendation", "model_version": "v1"},
-            ],
-            "metrics": ["click_rate"],
-            "created_at": STARTED,
-            "updated_at": STARTED,
-        }
-    )
-    store = DynamoExperimentStore(deployment.table("ExperimentsTable"))
-    return store.put(running, Audit(actor="test", action="create", at=STARTED))
+    return put_experiment(deployment)
 
 
 @pytest.fixture(scope="session")
 def model(deployment: Deployment) -> dict[str, Any]:
     """A published example model; its metadata."""
-    artefact = (MODEL / "model.onnx").read_bytes()
-    document = (MODEL / "metadata.json").read_bytes()
-    metadata: dict[str, Any] = json.loads(document)
-    bucket, s3 = deployment.names["ModelBucket"], deployment.client("s3")
-    s3.put_object(Bucket=bucket, Key=artefact_key("recommendation", "v1"), Body=artefact)
-    s3.put_object(Bucket=bucket, Key=metadata_key("recommendation", "v1"), Body=document)
-    DynamoModelRegistry(deployment.table("ModelsTable")).register(
-        ModelVersion(
-            name="recommendation",
-            version="v1",
-            status="ready",
-            sha256=sha256(artefact).hexdigest(),
-            size_bytes=len(artefact),
-            registered_at=STARTED,
-            metadata=metadata,
-        )
-    )
-    return metadata
+    return put_model(deployment)
 
 
 @pytest.fixture(scope="session")
 def observed(deployment: Deployment, experiment: Experiment) -> dict[str, tuple[int, int]]:
     """Events in the event bucket; users and users who clicked, by group."""
-    counts = {"control": (40, 4), "treatment": (44, 9)}
-    moment = datetime(2026, 1, 15, 10, tzinfo=UTC).isoformat().replace("+00:00", "Z")
-    lines = []
-    for group, (users, clicks) in counts.items():
-        for number in range(users):
-            common = {
-                "schema_version": 1,
-                "user_id": f"{group}-{number}",
-                "timestamp": moment,
-                "received_at": moment,
-                "experiment_name": experiment.name,
-            }
-            exposure = {"event_id": f"exposure-{group}-{number}", "event_type": "exposure", "group_name": group}
-            lines.append({**common, **exposure, "config_version": experiment.config_version, "propensity": 0.5})
-            if number < clicks:
-                lines.append({**common, "event_id": f"click-{group}-{number}", "event_type": "click"})
-    deployment.client("s3").put_object(
-        Bucket=deployment.names["EventBucket"],
-        Key="events/dt=2026-01-15/hour=10/shardId-000000000000-1-2.ndjson.gz",
-        Body=gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode()),
-    )
-    return counts
+    return put_events(deployment, experiment)
 
 
 @pytest.mark.usefixtures("experiment")
@@ -204,9 +141,8 @@ def test_dispatch(emulate: Emulate, event: ReadEvent, deployment: Deployment) ->
 def test_authorize(emulate: Emulate, event: ReadEvent, deployment: Deployment) -> None:
     function, request = emulate("AuthorizeFunction"), event("authorize")
     assert function.invoke(request) == {"isAuthorized": False}
-    ring = KeyRing(DynamoApiKeyStore(deployment.table("ApiKeysTable")), utc_now)
-    key = ring.create("test", frozenset({"read"}), created_by="test")
-    answer = function.invoke({**request, "headers": {**request["headers"], "x-api-key": str(key)}})
+    key = put_key(deployment, "read")
+    answer = function.invoke({**request, "headers": {**request["headers"], "x-api-key": key}})
     assert (answer["isAuthorized"], answer["context"]["scopes"]) == (True, "read")
 
 
