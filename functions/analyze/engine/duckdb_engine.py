@@ -222,10 +222,14 @@ class _Pass(Tables):
 
     def _exposure_pointers(self) -> dict[str, list[str]]:
         segments = self._experiment.analysis.segments
+        groups = self._experiment.groups if self._experiment.bandit is not None else ()
         return {
-            "weight_pointers": [f"/weights{_pointer(group.name)}" for group in self._experiment.groups],
-            "context_pointers": [f"/context{_pointer(segment)}" for segment in segments],
-            "metadata_pointers": [_pointer(segment) for segment in segments],
+            "exposure_pointers": [
+                "/reason",
+                *(f"/context{_pointer(segment)}" for segment in segments),
+                *(_pointer(segment) for segment in segments),
+            ],
+            "weight_pointers": [f"/weights{_pointer(group.name)}" for group in groups],
         }
 
 

@@ -15,7 +15,7 @@ STAGES_TO_VALUES = ("contributions", "unit_sums", "unit_values")
 STAGES_TO_STATISTICS = ("caps", "cut_values", "unit_segments")
 STAGES_OF_BANDITS = ("propensities",)
 STAGES_OF_TIMELINES = ("primary_states", "primary_entries")
-CHEAP_STAGES = frozenset({"unit_values", "cut_values", *STAGES_OF_TIMELINES})
+CHEAP_STAGES = frozenset({"cut_values", *STAGES_OF_TIMELINES})
 """What is better repeated, or read only once, than kept."""
 
 
