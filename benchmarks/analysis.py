@@ -1,41 +1,46 @@
-"""How long it takes from events in the lake to an experiment's full results, against a bare query over the same files.
+"""From events in the lake to an experiment's full results, beside a bare query over the same files.
 
-    python benchmarks/analysis.py --events 2000000
-    python benchmarks/analysis.py --events 200000 2000000 20000000 --memory-mb 1024
+The bare query is what an analyst would write to get no more than the analysis needs: exposures joined to the events
+after them, and of each group the sums and variances of the experiment's three metrics, one of them cut off at a
+quantile and one within hours after exposure. Like the analysis it counts an event id once: the lake is delivered to at
+least once, so without that its answers would be wrong (what it then takes is shown as well). It knows nothing of
+days, segments, cohorts, distributions, timelines, forced units, late, damaged or misplaced events, and does no
+statistics. Both have the settings of the smallest function for analyses: 1,024 MB, of which DuckDB gets half, and one
+thread. Every run is a process of its own.
 
-Both run in processes of their own, one after the other, so that each has its own peak of memory. The bare query reads
-the same gzip NDJSON and sums up two metrics of two groups; it knows no duplicates, windows, caps, covariates, segments,
-days or damaged lines.
+    BENCHMARK_EVENTS=200000,2000000 python -m benchmarks analysis
 """
 
-import argparse
 import json
-import resource
+import os
 import subprocess
 import sys
-import time
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from shutil import copyfile
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import duckdb
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "functions" / "analyze"), str(ROOT / "layers" / "bakeoff_core")]
+from bakeoff_core.lake.compaction import Compactor
+from bakeoff_core.lake.keys import partition
+from bakeoff_core.stores.objects import InMemoryObjectStore
+from benchmarks.analysis_once import DAYS, MEMORY_MB, START
+from benchmarks.environment import ROOT
+from benchmarks.report import Row, at_least, at_most, main
 
-from analysis import analyse  # noqa: E402 - importable from here on
-from bakeoff_core.experiments.model import Experiment  # noqa: E402
-from bakeoff_core.lake.files import EventFiles  # noqa: E402
-from bakeoff_core.stores.objects import InMemoryObjectStore  # noqa: E402
-from engine.duckdb_engine import DuckDBEngine  # noqa: E402
-
-START = datetime(2026, 1, 5, tzinfo=UTC)
-DAYS = 14
+TITLE = "Analysis"
+SIZES = "200000,2000000,20000000"
+MILLIONS = 1_000_000
+PARQUET_EVENTS = 2 * MILLIONS
 LINES_A_FILE = 250_000
-EVENTS_A_USER = 8
-THREADS = 2
+ROUNDS = 3
+SEVERAL_ROUNDS_UP_TO = 2 * MILLIONS
+RATIO_LIMIT = 1.5
+GROWTH_LIMIT = 1.2
+PARQUET_LIMIT = 2
 
 GENERATE = """
 COPY (
@@ -65,129 +70,139 @@ COPY (
 ) TO '{file}' (FORMAT json, COMPRESSION gzip)
 """
 
-BARE = """
-WITH lines AS (
-    SELECT * FROM read_json('{folder}/*.ndjson.gz', format = 'newline_delimited', columns = {{
-        event_type: 'VARCHAR', user_id: 'VARCHAR', "timestamp": 'TIMESTAMPTZ', event_value: 'DOUBLE',
-        experiment_name: 'VARCHAR', group_name: 'VARCHAR'
-    }})
-),
-units AS (
-    SELECT user_id, min("timestamp") AS first_exposure, any_value(group_name) AS group_name
-    FROM lines WHERE event_type = 'exposure' GROUP BY user_id
-),
-per_unit AS (
-    SELECT
-        u.user_id, u.group_name,
-        coalesce(bool_or(l.event_type = 'click'), false) AS clicked,
-        coalesce(sum(l.event_value) FILTER (l.event_type = 'revenue'), 0) AS revenue
-    FROM units AS u
-    LEFT JOIN lines AS l ON l.user_id = u.user_id AND l."timestamp" >= u.first_exposure
-    GROUP BY u.user_id, u.group_name
-)
-SELECT group_name, count(*), count(*) FILTER (clicked), sum(revenue), var_samp(revenue)
-FROM per_unit GROUP BY group_name
-"""
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one way took.
 
-class Folder(InMemoryObjectStore):
-    """The event bucket as a folder of the local disk."""
+    Attributes:
+        processor_seconds: Of all threads, the median of the rounds.
+        seconds: On the clock, likewise.
+        peak_mb: The most memory of the process, in any round.
+    """
 
-    def __init__(self, folder: Path) -> None:
-        """Look at a folder's files."""
-        super().__init__()
-        self._folder = folder
-
-    def list(self, prefix: str, start_after: str = "") -> list[str]:
-        """List the files as objects of one hour."""
-        keys = (f"events/dt=2026-01-05/hour=00/{path.name}" for path in self._folder.glob("*.ndjson.gz"))
-        return sorted(key for key in keys if key.startswith(prefix) and key > start_after)
-
-    def download(self, key: str, path: Path) -> None:
-        """Copy a file."""
-        copyfile(self._folder / key.rsplit("/", 1)[1], path)
+    processor_seconds: float
+    seconds: float
+    peak_mb: float
 
 
 def generate(folder: Path, events: int) -> None:
-    """Write events as delivery does, one object after the other."""
+    """Write events as delivery does, under the hour of the first of each object."""
     spacing = timedelta(days=DAYS) / timedelta(microseconds=1) / events
     for number, first in enumerate(range(0, events, LINES_A_FILE)):
-        last, file = min(events, first + LINES_A_FILE), folder / f"shard-{number:06}-{number:06}.ndjson.gz"
+        place = folder / "events" / partition(START + timedelta(microseconds=first * spacing))
+        place.mkdir(parents=True, exist_ok=True)
+        file = place / f"shard-{number:06}-{number:06}.ndjson.gz"
+        last = min(events, first + LINES_A_FILE)
         duckdb.execute(
             GENERATE.format(start=f"{START:%Y-%m-%d %H:%M:%S}", spacing=spacing, first=first, last=last, file=file)
         )
 
 
-def full(folder: Path, memory_mb: int) -> object:
-    """Analyse an experiment with metrics of several kinds, and a segment."""
-    experiment = Experiment.model_validate(
-        {
-            "name": "benchmark",
-            "status": "running",
-            "start_time": START,
-            "groups": [{"name": "control", "weight": 0.5}, {"name": "treatment", "weight": 0.5}],
-            "metrics": [
-                "click_rate",
-                {"name": "revenue", "kind": "mean", "event_type": "revenue", "winsorize": {"quantile": 0.99}},
-                {"name": "clicks", "kind": "count", "event_type": "click", "window_hours": 72},
-            ],
-            "analysis": {"segments": ["country"]},
-            "created_at": START,
-            "updated_at": START,
-        }
+def compact(source: Path, target: Path) -> None:
+    """Write the same events as compaction does."""
+    objects = InMemoryObjectStore()
+    for file in (source / "events").rglob("*.gz"):
+        objects.put(file.relative_to(source).as_posix(), file.read_bytes(), "application/gzip")
+    Compactor(objects, lambda: START + timedelta(days=DAYS + 1)).run()
+    for key in objects.list("compacted/"):
+        file = target / key
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(objects.get(key))
+
+
+def measure(ways: Sequence[tuple[str, Path]], rounds: int) -> list[Run]:
+    """Run several ways in turns, and check that all of them count the same units."""
+    found: list[list[dict[str, float]]] = [[] for _ in ways]
+    for _ in range(rounds):
+        for runs, (way, folder) in zip(found, ways, strict=True):
+            command = [sys.executable, "-m", "benchmarks.analysis_once", way, str(folder)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)  # noqa: S603 - ours
+            runs.append(json.loads(done.stdout))
+    if len({json.dumps(runs[0]["groups"]) for runs in found}) > 1:
+        raise AssertionError([runs[0]["groups"] for runs in found])
+    return [
+        Run(
+            median(run["processor_seconds"] for run in runs),
+            median(run["seconds"] for run in runs),
+            max(run["peak_mb"] for run in runs),
+        )
+        for runs in found
+    ]
+
+
+def compared(events: int) -> tuple[Run, list[Row]]:
+    """Compare the full results of so many events with the bare query, and at one size NDJSON with Parquet."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        generate(folder, events)
+        ways = [("full", folder), ("bare", folder)]
+        if events == PARQUET_EVENTS:
+            parquet = folder / "parquet"
+            compact(folder, parquet)
+            (folder / "ndjson").mkdir()
+            (folder / "events").rename(folder / "ndjson" / "events")
+            ndjson = folder / "ndjson"
+            ways = [("full", ndjson), ("bare", ndjson), ("bare_with_duplicates", ndjson), ("full", parquet)]
+        full, bare, *others = measure(ways, ROUNDS if events <= SEVERAL_ROUNDS_UP_TO else 1)
+    size = f"{events / MILLIONS:g} million events"
+    rows = [
+        _ratio(f"{size}: full results over the bare query", full, bare, RATIO_LIMIT if others else None),
+    ]
+    if others:
+        duplicates, compacted = others
+        rows.append(_ratio(f"{size}: over a query that counts what arrives twice as two", full, duplicates, None))
+        rows.append(
+            at_least(
+                f"{size}: gzip NDJSON over Parquet, full results",
+                full.processor_seconds / compacted.processor_seconds,
+                PARQUET_LIMIT,
+                _seconds(NDJSON=full, Parquet=compacted),
+            )
+        )
+    return full, rows
+
+
+def _ratio(what: str, run: Run, other: Run, limit: float | None) -> Row:
+    ratio, detail = run.processor_seconds / other.processor_seconds, _seconds(ours=run, query=other)
+    return Row(what, f"{ratio:.2f}", detail=detail) if limit is None else at_most(what, ratio, limit, detail)
+
+
+def _seconds(**runs: Run) -> str:
+    parts = (f"{name} {run.processor_seconds:.2f} s, {run.peak_mb:.0f} MB" for name, run in runs.items())
+    return "processor: " + "; ".join(parts)
+
+
+def growth(runs: Mapping[int, Run]) -> Row:
+    """How much longer an event takes among the most than among two million, or the fewest."""
+    most = max(runs)
+    other = max((events for events in runs if events < most), default=most)
+    each = {events: run.processor_seconds / events * MILLIONS for events, run in runs.items()}
+    detail = ", ".join(f"{events / MILLIONS:g} million: {spent:.2f} µs an event" for events, spent in each.items())
+    what = f"an event among {most / MILLIONS:g} million over one among {other / MILLIONS:g} million"
+    return at_most(what, each[most] / each[other], GROWTH_LIMIT, detail)
+
+
+def run() -> list[Row]:
+    """Measure the sizes that are asked for, the smallest first."""
+    sizes = sorted(int(size) for size in os.environ.get("BENCHMARK_EVENTS", SIZES).split(","))
+    runs: dict[int, Run] = {}
+    rows: list[Row] = []
+    for events in sizes:
+        runs[events], found = compared(events)
+        rows += found
+    most = runs[max(sizes)]
+    rows.append(growth(runs))
+    rows.append(
+        at_most(
+            f"{max(sizes) / MILLIONS:g} million events: memory of the process, MB",
+            most.peak_mb,
+            MEMORY_MB,
+            f"{most.seconds:.1f} s on the clock",
+        )
     )
-    now = START + timedelta(days=DAYS)
-    with TemporaryDirectory() as local:
-        engine = DuckDBEngine(
-            EventFiles(Folder(folder), Path(local), verified=False), memory_limit_mb=max(256, memory_mb // 2), threads=THREADS
-        )
-        results = analyse(experiment, engine.summarise(experiment, now), now)
-    return {name: group.n for name, group in results.groups.items()}
-
-
-def bare(folder: Path, memory_mb: int) -> object:
-    """Run the query that somebody would write by hand."""
-    with duckdb.connect(config={"memory_limit": f"{max(256, memory_mb // 2)}MB", "threads": THREADS}) as connection:
-        rows = connection.execute(BARE.format(folder=folder)).fetchall()
-    return {row[0]: row[1] for row in sorted(rows)}
-
-
-def measure(what: str, folder: Path, memory_mb: int) -> Mapping[str, float]:
-    """Run one of both in a process of its own."""
-    arguments = [sys.executable, __file__, "--run", what, "--folder", str(folder), "--memory-mb", str(memory_mb)]
-    done = subprocess.run(arguments, check=True, capture_output=True, text=True)  # noqa: S603 - this very file
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
-
-
-def main() -> None:
-    """Print a line for each number of events."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--events", type=int, nargs="+", default=[2_000_000])
-    parser.add_argument("--memory-mb", type=int, default=1_769, help="of the function; DuckDB gets half")
-    parser.add_argument("--run", choices=["full", "bare"])
-    parser.add_argument("--folder", type=Path)
-    options = parser.parse_args()
-    if options.run:
-        started = time.perf_counter()
-        groups = (full if options.run == "full" else bare)(options.folder, options.memory_mb)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"seconds": time.perf_counter() - started, "peak_mb": peak, "groups": groups}))
-        return
-    print(f"{'events':>12}  {'full':>8}  {'bare':>8}  {'ratio':>6}  {'peak':>8}")
-    for events in options.events:
-        with TemporaryDirectory() as name:
-            folder = Path(name)
-            generate(folder, events)
-            plain, whole = measure("bare", folder, options.memory_mb), measure("full", folder, options.memory_mb)
-        assert plain["groups"] == whole["groups"], (plain, whole)
-        ratio = whole["seconds"] / plain["seconds"]
-        print(
-            f"{events:>12,}  {whole['seconds']:>6.1f} s  {plain['seconds']:>6.1f} s  {ratio:>6.2f}  "
-            f"{whole['peak_mb']:>5.0f} MB",
-            flush=True,
-        )
+    return rows
 
 
 if __name__ == "__main__":
-    main()
+    main(TITLE, run)
