@@ -8,9 +8,7 @@ connection, in turns. `BAKEOFF_BUILD_FOLDER` names a folder that SAM built befor
 """
 
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from bakeoff.publishing import publish
 from bakeoff_core.clock import utc_now
 from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
+from benchmarks.built import build_folder
 from benchmarks.environment import ROOT
 from benchmarks.linear_model import linear_model, metadata
 from benchmarks.peer_environments import Environment, NotInstalled
@@ -184,43 +183,6 @@ def _publish(deployment: Deployment, artefact: bytes, weights: Sequence[float]) 
     )
 
 
-def build_folder(scratch: Path) -> Path:
-    """Build the function, unless the environment names a folder where that was done.
-
-    Raises:
-        subprocess.CalledProcessError: It cannot be built.
-    """
-    subprocess.run(["make", "--silent", "build-environments"], cwd=ROOT, check=True)  # noqa: S607 - make is on PATH
-    if given := os.environ.get("BAKEOFF_BUILD_FOLDER"):
-        return ROOT / given
-    architecture = this_architecture()
-    # SAM wants the interpreter itself on PATH: a pyenv shim will not do.
-    python = (ROOT / ".venv-lambda/bin/python").resolve()
-    subprocess.run(  # noqa: S603 - SAM, in its own environment
-        [
-            ROOT / ".venv-sam/bin/sam",
-            "build",
-            _FUNCTION,
-            "--no-cached",
-            "--build-dir",
-            scratch,
-            "--parameter-overrides",
-            f"Architecture={architecture}",
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "ARCHITECTURE": architecture,
-            "SAM_CLI_TELEMETRY": "0",
-            "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
-        },
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    return scratch
-
-
 def measure(
     ways: Mapping[str, Way], expected: Callable[[npt.NDArray[np.float64]], Sequence[float]]
 ) -> tuple[dict[int, dict[str, Timing]], dict[str, str]]:
@@ -333,7 +295,7 @@ def run() -> Sequence[Row]:
         folder = Path(scratch)
         model = folder / "model.onnx"
         model.write_bytes(artefact)
-        build = build_folder(folder / "build")
+        build = build_folder(folder / "build", _FUNCTION)
         ways = running.enter_context(function(build, folder, artefact, weights))
         for peer in PEERS:
             own = folder / peer.name

@@ -1,0 +1,1 @@
+"""Scripts that are run as processes of their own: each comes to one first answer."""
