@@ -2,8 +2,9 @@
 
 The functions run as they were built, with their layers and byte-code, on a Python of the runtime's version that has the
 runtime's own packages; AWS is a moto server on loopback, which holds what the first event asks about. The script beside
-imports what the function cannot do without, makes the AWS calls that this event cannot be answered without, and
-computes what has to be computed. Both run in turns. `BAKEOFF_BUILD_FOLDER` names a folder that SAM built before.
+imports what the function cannot do without (the SDK, the logger, pydantic, by which settings and input are checked, and
+what computes its answer), makes the AWS calls that this event cannot be answered without, and computes what has to be
+computed. Both run in turns. `BAKEOFF_BUILD_FOLDER` names a folder that SAM built before.
 """
 
 import json
@@ -70,7 +71,7 @@ def seconds_of(function: BuiltFunction, script: str, event: Path) -> float:
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
         **function.environment,
     }
-    command = [_PYTHON, "-P", _SCRIPTS / f"{script}.py", event, function.handler]
+    command = [str(_PYTHON), "-P", str(_SCRIPTS / f"{script}.py"), str(event), function.handler]
     started = time.perf_counter()
     process = subprocess.run(  # noqa: S603 - scripts of this package
         command, cwd=function.code, env=environment, capture_output=True, check=False, text=True

@@ -31,7 +31,7 @@ async def stats(name: str) -> dict[str, object]:
     with TemporaryDirectory() as folder:
         for number, each in enumerate(found):
             s3.download_file(bucket, each["Key"], f"{folder}/{number}.ndjson.gz")
-        groups = duckdb.sql(
+        groups = duckdb.execute(
             f"""
             WITH events AS (FROM read_json_auto('{folder}/*.ndjson.gz')),
             exposed AS (SELECT user_id, min(group_name) AS g FROM events WHERE event_type = 'exposure' GROUP BY 1),

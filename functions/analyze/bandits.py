@@ -1,21 +1,23 @@
 """The round over all running bandits: each whose epoch is over gets new weights from what its units did."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bakeoff_core.clock import Clock
 from bakeoff_core.experiments.model import Bandit, Experiment
 from bakeoff_core.stores.arms import ArmRecord, ArmsKey, ArmStore, Epoch, EpochConflict
 from bakeoff_core.stores.experiments import ExperimentIndex
-from stats.thompson import ArmCounts, thompson_weights
+
+if TYPE_CHECKING:
+    from stats.thompson import ArmCounts
 
 
 class ArmCounter(Protocol):
     """Counts what the units of a bandit did."""
 
-    def count_arms(self, experiment: Experiment, at: datetime) -> Mapping[str, ArmCounts]:
+    def count_arms(self, experiment: Experiment, at: datetime) -> "Mapping[str, ArmCounts]":
         """Count the units of a bandit's groups, and those that were rewarded, as of a moment."""
         ...
 
@@ -62,11 +64,11 @@ class BanditRefresher:
     clock: Clock
     on_failure: Callable[[str, Exception], None]
 
-    def run(self, counter: ArmCounter) -> Refreshed:
+    def run(self, counter: Callable[[], ArmCounter]) -> Refreshed:
         """Compute the weights of every running bandit whose epoch is over.
 
         Args:
-            counter: Counts what their units did.
+            counter: Opens what counts what their units did, or gives it again; asked once there is such a bandit.
         """
         epochs: dict[str, Epoch] = {}
         failed: list[str] = []
@@ -82,13 +84,13 @@ class BanditRefresher:
                 epochs |= {} if epoch is None else {experiment.name: epoch}
         return Refreshed(epochs, tuple(failed))
 
-    def _refresh(self, experiment: Experiment, bandit: Bandit, counter: ArmCounter) -> Epoch | None:
+    def _refresh(self, experiment: Experiment, bandit: Bandit, counter: Callable[[], ArmCounter]) -> Epoch | None:
         key, now = ArmsKey(experiment.name, experiment.config_version), self.clock()
         present = self.arms.epoch(key)
         if present is not None and now - present.computed_at < timedelta(minutes=bandit.refresh_minutes):
             return None
         number = 1 if present is None else present.number + 1
-        epoch = Epoch(number, now, weighed_arms(experiment, bandit, counter.count_arms(experiment, now)))
+        epoch = Epoch(number, now, weighed_arms(experiment, bandit, counter().count_arms(experiment, now)))
         try:
             self.arms.put_epoch(key, epoch)
         except EpochConflict:
@@ -97,7 +99,7 @@ class BanditRefresher:
         return epoch
 
 
-def weighed_arms(experiment: Experiment, bandit: Bandit, counts: Mapping[str, ArmCounts]) -> dict[str, ArmRecord]:
+def weighed_arms(experiment: Experiment, bandit: Bandit, counts: "Mapping[str, ArmCounts]") -> dict[str, ArmRecord]:
     """Give every group that takes part its weight for the next epoch.
 
     Args:
@@ -105,6 +107,8 @@ def weighed_arms(experiment: Experiment, bandit: Bandit, counts: Mapping[str, Ar
         bandit: Its bandit's settings.
         counts: What the units did, by group name.
     """
+    from stats.thompson import thompson_weights  # noqa: PLC0415 - it brings SciPy, and most rounds find no bandit
+
     shares = {group: share for group, share in experiment.shares.items() if share > 0}
     lowers = experiment.reward is not None and experiment.reward.direction == "decrease"
     arms = {group: _without_reward(counts[group]) if lowers else counts[group] for group in shares}
@@ -120,6 +124,6 @@ def weighed_arms(experiment: Experiment, bandit: Bandit, counts: Mapping[str, Ar
     }
 
 
-def _without_reward(arm: ArmCounts) -> ArmCounts:
+def _without_reward(arm: "ArmCounts") -> "ArmCounts":
     # Of a metric that should decrease, the units that did not convert are the successes.
-    return ArmCounts(arm.exposures, arm.matured, arm.matured - min(arm.rewards, arm.matured))
+    return replace(arm, rewards=arm.matured - min(arm.rewards, arm.matured))

@@ -1,7 +1,8 @@
 """Lambda entry point: the scheduled refresh of the weights of running bandits (EventBridge)."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -14,7 +15,6 @@ from bakeoff_core.stores.experiments import DynamoExperimentIndex
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.telemetry import count, logger
 from bandits import ArmCounter, BanditRefresher
-from engine.choice import engine_opener
 
 
 class RefreshFailed(Exception):
@@ -35,8 +35,8 @@ def build_refresh(
     """
 
     def refresh() -> dict[str, Any]:
-        with open_counter() as counter:
-            outcome = refresher.run(counter)
+        with ExitStack() as opened:
+            outcome = refresher.run(cache(lambda: opened.enter_context(open_counter())))
         logger.info("bandits refreshed", **outcome.to_json())
         if outcome.failed:
             raise RefreshFailed(f"could not refresh {', '.join(outcome.failed)}")
@@ -59,7 +59,13 @@ def _build_refresh(settings: Settings) -> Refresh:
         report_failure,
     )
     events = S3ObjectStore(client("s3"), settings.event_bucket)
-    return build_refresh(refresher, engine_opener(settings, events, client, utc_now))
+
+    def open_counter() -> AbstractContextManager[ArmCounter]:
+        from engine.choice import engine_opener  # noqa: PLC0415 - it brings DuckDB, and most rounds find no bandit
+
+        return engine_opener(settings, events, client, utc_now)()
+
+    return build_refresh(refresher, open_counter)
 
 
 _refresh = _build_refresh(Settings.from_environment())

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from math import sqrt
 
 import numpy as np
@@ -66,10 +67,11 @@ def simulate(seed: int) -> list[Met]:
     stores = AllocationStores(InMemoryAssignmentStore(), arms)
     assigner = Assigner(experiments, clock, Allocator(stores, source.random, clock, 10, {}))
     listed = InMemoryExperimentIndex(experiments)
+    ledger = partial(Ledger, met)
     refresher = BanditRefresher(listed, arms, clock, lambda name, error: pytest.fail(f"{name}: {error}"))
     for number in range(USERS):
         if number % 60 == 0:  # the schedule comes by more often than an epoch lasts
-            refresher.run(Ledger(met))
+            refresher.run(ledger)
         assignment = assigner.assign("checkout_button", f"user-{number}", {})
         assert assignment.group is not None
         assert assignment.propensity is not None

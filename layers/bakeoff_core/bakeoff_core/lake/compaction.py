@@ -7,8 +7,7 @@ from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from bakeoff_core.clock import Clock
 from bakeoff_core.lake.database import Coverage, Format, database, read_coverage, show_lines, statement
@@ -16,6 +15,9 @@ from bakeoff_core.lake.files import is_intact
 from bakeoff_core.lake.keys import DELIVERED, compacted_key, end_of, partition_of
 from bakeoff_core.stores.objects import ObjectChanged, ObjectNotFound, ObjectStore
 from bakeoff_core.telemetry import logger
+
+if TYPE_CHECKING:
+    import duckdb
 
 PARQUET_TYPE = "application/vnd.apache.parquet"
 _UNTIDY_AT_ONCE = 200
@@ -94,11 +96,7 @@ class Compactor:
                 continue
             if out_of_time():
                 return replace(done, finished=False)
-            try:
-                done = self._compact(partition, [key.rpartition("/")[2] for key in group], done)
-            except (duckdb.Error, ObjectChanged, ObjectNotFound):
-                logger.exception("hour not compacted", partition=partition)
-                done = replace(done, failed=(*done.failed, partition))
+            done = self._try(partition, [key.rpartition("/")[2] for key in group], done)
         return done
 
     def _compact(self, partition: str, names: Sequence[str], done: Compaction) -> Compaction:
@@ -123,12 +121,23 @@ class Compactor:
             done = replace(done, deleted=done.deleted + len(old))
         return done
 
+    def _try(self, partition: str, names: Sequence[str], done: Compaction) -> Compaction:
+        import duckdb  # noqa: PLC0415 - it is large, and most runs find nothing to compact
+
+        try:
+            return self._compact(partition, names, done)
+        except (duckdb.Error, ObjectChanged, ObjectNotFound):
+            logger.exception("hour not compacted", partition=partition)
+            return replace(done, failed=(*done.failed, partition))
+
     def _download_compacted(self, key: str, folder: Path) -> Coverage:
+        from duckdb import IOException  # noqa: PLC0415 - as above
+
         present = folder / "present.parquet"
         self._objects.download(key, present)
         coverage = read_coverage(present)
         if coverage is None:
-            raise duckdb.IOException(f"{key}: is damaged or was not written by compaction")
+            raise IOException(f"{key}: is damaged or was not written by compaction")
         return coverage
 
     def _download_tidy(self, partition: str, names: Sequence[str], folder: Path) -> dict[str, Path]:
@@ -163,5 +172,5 @@ class Compactor:
             connection.execute(statement("create_repeated"))
             connection.execute(statement("write_compacted", target=str(target), coverage=coverage.to_text()))
 
-    def _database(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    def _database(self) -> "AbstractContextManager[duckdb.DuckDBPyConnection]":
         return database(memory_limit_mb=self._bounds.memory_limit_mb, threads=self._bounds.threads)
