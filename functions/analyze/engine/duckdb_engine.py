@@ -37,7 +37,7 @@ from stats.thompson import ArmCounts
 
 _MEMORY_MB_PER_VCPU = 1_769  # Lambda's own measure
 _SMALLEST_MEMORY_MB = 256
-_HASHES_AT_ONCE = 4_000_000
+_HASHES_AT_ONCE = 8_000_000
 
 
 class DuckDBEngine:

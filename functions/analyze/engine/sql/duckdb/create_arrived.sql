@@ -3,6 +3,7 @@
 -- details are an exposure's metadata as they came: what is read in them is read of few lines.
 CREATE OR REPLACE TEMP TABLE arrived (
     event_id VARCHAR,
+    event_id_hash UBIGINT,
     event_type VARCHAR,
     user_id VARCHAR,
     happened_at BIGINT,

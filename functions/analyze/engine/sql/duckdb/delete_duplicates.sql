@@ -3,6 +3,6 @@ DELETE FROM arrived
 WHERE rowid IN (
     SELECT a.rowid
     FROM arrived AS a
-    SEMI JOIN repeated_hashes AS r ON r.hashed = hash(a.event_id)
+    SEMI JOIN repeated_hashes AS r ON r.hashed = a.event_id_hash
     QUALIFY row_number() OVER (PARTITION BY a.event_id ORDER BY a.received_at, a.happened_at, a.tie_break, a.rowid) > 1
 )

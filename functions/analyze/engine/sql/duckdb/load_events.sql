@@ -3,6 +3,7 @@
 INSERT INTO arrived
 SELECT
     event_id,
+    hash(event_id),
     event_type,
     user_id,
     CASE WHEN isfinite("timestamp") THEN epoch_us("timestamp") END,
