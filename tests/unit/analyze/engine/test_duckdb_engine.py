@@ -71,7 +71,8 @@ def summarise(store: InMemoryObjectStore, tmp_path: Path) -> Summarise:
     def run(*lines: Line | str, **changes: object) -> Summary:
         if lines:
             store.put("events/dt=2026-01-10/hour=00/shard-1-9.ndjson.gz", packed(*lines), "application/gzip")
-        return DuckDBEngine(EventFiles(store, tmp_path), memory_limit_mb=256).summarise(experiment(**changes))
+        files = EventFiles(store, tmp_path, verified=False)
+        return DuckDBEngine(files, memory_limit_mb=256).summarise(experiment(**changes))
 
     return run
 
@@ -121,6 +122,16 @@ def test_an_event_id_counts_once_across_objects(store: InMemoryObjectStore, summ
     summary = summarise(exposure("a", "control"), sale)
     assert revenue(summary).total == 10
     assert summary.quality.duplicate_events == 2
+
+
+def test_ids_that_repeat_are_found_in_whatever_part_their_hashes_fall(
+    summarise: Summarise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.duckdb_engine._HASHES_AT_ONCE", 4)
+    sales = [event("a", "revenue", hour, event_value=1) for hour in range(1, 21)]
+    summary = summarise(exposure("a", "control"), *sales, *sales)
+    assert revenue(summary).total == 20
+    assert summary.quality.duplicate_events == 20
 
 
 def test_of_two_events_with_one_id_the_first_to_arrive_counts(summarise: Summarise) -> None:
@@ -232,6 +243,17 @@ def test_an_unreadable_object_is_named_and_the_others_count(store: InMemoryObjec
     summary = summarise(exposure("a", "control"))
     assert summary.quality.unreadable_objects == ("events/dt=2026-01-11/hour=00/broken.ndjson.gz",)
     assert summary.groups["control"].n == 1
+
+
+def test_an_object_that_no_longer_says_what_was_written_is_named(
+    store: InMemoryObjectStore, summarise: Summarise
+) -> None:
+    body = bytearray(gzip.compress(json.dumps(exposure("z", "control")).encode() + b"\n", compresslevel=0))
+    body[body.index(b'"event_type"')] = ord("x")
+    store.put("events/dt=2026-01-11/hour=00/changed.ndjson.gz", bytes(body), "application/gzip")
+    quality = summarise(exposure("a", "control")).quality
+    assert quality.unreadable_objects == ("events/dt=2026-01-11/hour=00/changed.ndjson.gz",)
+    assert quality.unreadable_lines == 0
 
 
 def test_when_no_object_can_be_read_the_summary_is_empty_and_says_so(

@@ -71,3 +71,18 @@ def test_a_damaged_parquet_object_is_named_and_harms_no_other(tmp_path: Path) ->
     assert len(fetched.compacted) == 2
     # What it covered is still there, and is read instead.
     assert [b'"10"' in gzip.decompress(path.read_bytes()) for path in fetched.delivered] == [True]
+
+
+def test_without_a_look_at_what_comes_damage_is_found_when_asked_for(tmp_path: Path) -> None:
+    store = CountingStore()
+    body = gzip.compress(b"a line of text\n")
+    store.put("events/bad.ndjson.gz", body[:-4], "application/gzip")
+    store.put("events/good.ndjson.gz", body, "application/gzip")
+    files = EventFiles(store, tmp_path, verified=False)
+    assert len(files.since(None).delivered) == 2
+    assert files.verify()
+    assert files.since(None).unreadable == ("events/bad.ndjson.gz",)
+    store.put("events/later.ndjson.gz", b"no gzip", "application/gzip")
+    assert files.since(None).unreadable == ("events/bad.ndjson.gz", "events/later.ndjson.gz")
+    assert not files.verify()
+    assert sorted(store.downloads) == [f"events/{name}.ndjson.gz" for name in ("bad", "good", "later")]
