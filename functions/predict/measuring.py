@@ -1,12 +1,11 @@
 """What is counted of every request for a model version."""
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Self
 
 from bakeoff_core.errors import BakeoffError, ModelUnavailable
 from bakeoff_core.stores.models import ModelVersion
-from bakeoff_core.telemetry import Metrics, count, logger
+from bakeoff_core.telemetry import count, logger, seconds
 
 
 class Measured:
@@ -17,17 +16,16 @@ class Measured:
         perf_counter: Measures durations, in seconds.
     """
 
-    __slots__ = ("_metrics", "_perf_counter", "_started", "_version")
+    __slots__ = ("_perf_counter", "_started", "_version")
 
     def __init__(self, version: ModelVersion, perf_counter: Callable[[], float]) -> None:
         self._version = version
-        self._metrics = metrics_of(version.name, version.version)
         self._perf_counter = perf_counter
         self._started = 0.0
 
     def __enter__(self) -> Self:
         self._started = self._perf_counter()
-        self._metrics.count("model_request_total")
+        count("model_request_total", model_name=self._version.name, version=self._version.version)
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
@@ -36,13 +34,7 @@ class Measured:
             if isinstance(error, ModelUnavailable):
                 logger.error("prediction failed", model_key=version.model_key, exc_info=error)
             count_errors(version, type(error).__name__, 1)
-        self._metrics.seconds("model_request_duration_seconds", elapsed)
-
-
-@lru_cache(maxsize=1_024)
-def metrics_of(model_name: str, version: str) -> Metrics:
-    """Break metrics down by a model version."""
-    return Metrics.by(model_name=model_name, version=version)
+        seconds("model_request_duration_seconds", elapsed, model_name=version.name, version=version.version)
 
 
 def count_errors(version: ModelVersion, error_type: str, number: int) -> None:

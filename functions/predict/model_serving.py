@@ -17,10 +17,10 @@ from bakeoff_core.errors import (
     PayloadTooLarge,
 )
 from bakeoff_core.stores.models import CachedModels, ModelRegistry, ModelStatus, ModelVersion
-from bakeoff_core.telemetry import count, logger
+from bakeoff_core.telemetry import count, logger, seconds
 from feature_usage import FeatureUsage
 from guarding import Guard
-from measuring import Measured, count_errors, metrics_of
+from measuring import Measured, count_errors
 from model_loading import LoadedModel, ModelLoader, UnusableModel
 from model_runtime.errors import InvalidFeatures, PredictionFailed
 from model_runtime.model import Model, Outcome, TensorDescription
@@ -261,7 +261,12 @@ class ModelServer:
             raise InvalidInput([FieldError(each.loc, each.msg) for each in error.errors]) from error
         finally:
             self._usage.note(version, loaded)
-        metrics_of(version.name, version.version).seconds("prediction_latency_seconds", self._perf_counter() - started)
+        seconds(
+            "prediction_latency_seconds",
+            self._perf_counter() - started,
+            model_name=version.name,
+            version=version.version,
+        )
         return result
 
     def _unusable(self, version: ModelVersion, error: UnusableModel) -> ModelUnavailable:

@@ -4,11 +4,10 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache, wraps
 from os import environ
 from threading import Lock
-from typing import Self, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -85,17 +84,17 @@ def count(name: str, value: float = 1, **dimensions: str) -> None:
         value: By how much.
         dimensions: What the metric is broken down by. It is there in total as well, for alarms watch totals.
     """
-    _emit(name, "Count", value, dimensions)
+    _gatherer.take(_with_values(**dimensions), name, "Count", value)
 
 
 def seconds(name: str, value: float, **dimensions: str) -> None:
     """Record a duration in seconds as a CloudWatch embedded metric."""
-    _emit(name, "Seconds", value, dimensions)
+    _gatherer.take(_with_values(**dimensions), name, "Seconds", value)
 
 
 def size(name: str, value: float, **dimensions: str) -> None:
     """Record a size in bytes as a CloudWatch embedded metric."""
-    _emit(name, "Bytes", value, dimensions)
+    _gatherer.take(_with_values(**dimensions), name, "Bytes", value)
 
 
 class gathered_metrics:  # noqa: N801 - it reads as what a with statement does
@@ -108,38 +107,10 @@ class gathered_metrics:  # noqa: N801 - it reads as what a with statement does
         _gatherer.end()
 
 
-@dataclass(frozen=True, slots=True)
-class Metrics:
-    """Metrics that are all broken down by the same dimensions.
-
-    Attributes:
-        dimensions: Their names and values.
-    """
-
-    dimensions: _Dimensions
-
-    @classmethod
-    def by(cls, **dimensions: str) -> Self:
-        """Break metrics down by dimensions; they are there in total as well."""
-        return cls(_with_values(tuple(dimensions.items())))
-
-    def count(self, name: str, value: float = 1) -> None:
-        """Count something."""
-        _gatherer.take(self.dimensions, name, "Count", float(value))
-
-    def seconds(self, name: str, value: float) -> None:
-        """Record a duration in seconds."""
-        _gatherer.take(self.dimensions, name, "Seconds", float(value))
-
-
-def _emit(name: str, unit: str, value: float, dimensions: dict[str, str]) -> None:
-    _gatherer.take(_with_values(tuple(dimensions.items())), name, unit, float(value))
-
-
 @lru_cache(maxsize=_MOST_REMEMBERED)
-def _with_values(dimensions: _Dimensions) -> _Dimensions:
+def _with_values(**dimensions: str) -> _Dimensions:
     """Leave out dimensions without a value, which CloudWatch refuses."""
-    return tuple((key, detail) for key, detail in dimensions if detail.strip())
+    return tuple((key, detail) for key, detail in dimensions.items() if detail.strip())
 
 
 class _Gatherer:
@@ -163,7 +134,7 @@ class _Gatherer:
             if known is None:
                 known = metrics[name] = (unit, [])
             values = known[1]
-            values.append(value)
+            values.append(float(value))
             # CloudWatch reads so many of each and no more.
             full = len(values) == _MOST_VALUES or len(metrics) == _MOST_METRICS
             lines = [] if self._gathering and not full else self._taken()
