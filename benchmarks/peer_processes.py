@@ -53,7 +53,7 @@ class Server:
         return answer
 
     def seconds(self, question: Question, times: int) -> tuple[float, bytes]:
-        """Ask a number of times.
+        """Ask a number of times, over one connection.
 
         Returns:
             The processor time that the answers took, and the last of them.
@@ -61,6 +61,8 @@ class Server:
         Raises:
             NoAnswer: One answer was not one of success, or a process came or went meanwhile, whose time is not known.
         """
+        self._connection.close()  # a server may have hung up while others were asked
+        self.ask(question)
         processes = self._processes()
         started = sum(map(seconds_of, processes))
         answer = b""

@@ -1,17 +1,18 @@
 """What a prediction costs the process that serves it, beside other servers: user and system time, children included.
 
 The function runs as it was built, layers and byte-code and all, under the Runtime Interface Emulator, with logs and
-metrics on; the emulator's own time does not count. Each peer runs under its own server with one worker and with what
-makes it cheap: one thread for the model, no pool of processes where it can do without, no access log where that can be
-switched off by a setting. All have the same linear ONNX model of 100 features and are asked by the same client over one
-connection, in turns. `BAKEOFF_BUILD_FOLDER` names a folder that SAM built before.
+metrics on; the emulator's own time does not count. Each peer runs under its own server with one worker, one thread for
+the model, no pool of processes where it can do without, and writes a line for each request, as the function does;
+MLServer is measured without these lines as well. All have the same linear ONNX model of 100 features and are asked by
+the same client, in turns. `BAKEOFF_BUILD_FOLDER` names a folder that SAM built before.
 """
 
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -59,7 +60,7 @@ MLSERVER = Environment("mlserver", ("mlserver>=1.7,<2", _ONNXRUNTIME), ("3.12", 
 BENTOML = Environment("bentoml", ("bentoml>=1.4,<2", _ONNXRUNTIME))
 LITSERVE = Environment("litserve", ("litserve>=0.2.17,<1", _ONNXRUNTIME))
 FASTAPI = Environment("fastapi", ("fastapi>=0.121,<1", "uvicorn[standard]>=0.35,<1", _ONNXRUNTIME))
-PEERS = (MLSERVER, BENTOML, LITSERVE, FASTAPI)
+QUIET = "mlserver without a log"
 
 Make = Callable[[npt.NDArray[np.float64]], Question]
 
@@ -80,10 +81,10 @@ class Way:
 
 
 @contextmanager
-def _mlserver(python: Path, folder: Path, model: Path) -> Iterator[Way]:
+def _mlserver(python: Path, folder: Path, model: Path, *, logs: bool) -> Iterator[Way]:
     http, grpc, metrics = free_ports(3)
     settings = {
-        "debug": False,
+        "debug": logs,  # as it is unless set; what else goes with it happens to failed requests only
         "host": "127.0.0.1",
         "http_port": http,
         "grpc_port": grpc,
@@ -135,7 +136,15 @@ def _flat(predictions: Sequence[Any]) -> Sequence[float]:
     return flat
 
 
-_START = {"mlserver": _mlserver, "bentoml": _bentoml, "litserve": _litserve, "fastapi": _fastapi}
+Start = Callable[[Path, Path, Path], AbstractContextManager[Way]]
+
+PEERS: Mapping[str, tuple[Environment, Start]] = {
+    MLSERVER.name: (MLSERVER, partial(_mlserver, logs=True)),
+    QUIET: (MLSERVER, partial(_mlserver, logs=False)),
+    BENTOML.name: (BENTOML, _bentoml),
+    LITSERVE.name: (LITSERVE, _litserve),
+    FASTAPI.name: (FASTAPI, _fastapi),
+}
 
 
 @contextmanager
@@ -211,13 +220,11 @@ def measure(
                 if name in failed:
                     continue
                 try:
-                    if turn == -_WARM_UPS:
-                        way.server.ask(questions[name])  # some processes come with the first request only
                     seconds, answer = way.server.seconds(questions[name], times)
                     if way.predicts:
                         check(name, questions[name].read(answer), right)
                 except NoAnswer as error:
-                    if name not in _START:
+                    if name not in PEERS:
                         raise
                     failed[name] = str(error)
                     continue
@@ -250,24 +257,23 @@ def compare(
     rows: list[Row] = []
     for size, timing in timings.items():
         what = "one row" if size == 1 else f"{size} rows"
-        for peer in (MLSERVER, BENTOML, LITSERVE):
-            versus = f"V2 JSON over {peer.name}, {what}"
-            if peer.name in timing:
-                rows.append(
-                    at_most(
-                        versus,
-                        ratio(timing, "V2 JSON", peer.name),
-                        1,
-                        f"{_seconds(timing, 'V2 JSON', peer.name)}; {versions[peer.name]}",
-                    )
-                )
-            else:
-                rows.append(Row(versus, "not measured", detail=missing[peer.name]))
+        for peer in (MLSERVER.name, QUIET, BENTOML.name, LITSERVE.name):
+            versus = f"V2 JSON over {peer}, {what}"
+            if peer not in timing:
+                rows.append(Row(versus, "not measured", detail=missing[peer]))
+                continue
+            value = ratio(timing, "V2 JSON", peer)
+            detail = f"{_seconds(timing, 'V2 JSON', peer)}; {versions[peer]}"
+            rows.append(
+                Row(versus, f"{value:.2f}", detail=detail) if peer == QUIET else at_most(versus, value, 1, detail)
+            )
+        versus = f"V2 binary over {MLSERVER.name} JSON, {what}"
         if MLSERVER.name in timing:
-            versus = f"V2 binary over {MLSERVER.name} JSON, {what}"
             value, detail = ratio(timing, "V2 binary", MLSERVER.name), _seconds(timing, "V2 binary", MLSERVER.name)
-            # What the runtime client spends on any event is about half of MLServer's whole for one row.
+            # What the runtime client spends on any event is nearly half of MLServer's whole for one row.
             rows.append(at_most(versus, value, 0.5, detail) if size > 1 else Row(versus, f"{value:.2f}", detail=detail))
+        else:
+            rows.append(Row(versus, "not measured", detail=missing[MLSERVER.name]))
         rows += [
             Row(f"seconds per thousand, {name}, {what}", f"{timing[way].microseconds / 1e3:.2f}", detail=detail)
             for way, name, detail in (
@@ -297,16 +303,16 @@ def run() -> Sequence[Row]:
         model.write_bytes(artefact)
         build = build_folder(folder / "build", _FUNCTION)
         ways = running.enter_context(function(build, folder, artefact, weights))
-        for peer in PEERS:
-            own = folder / peer.name
+        for name, (environment, start) in PEERS.items():
+            own = folder / name.replace(" ", "-")
             own.mkdir()
             try:
-                way = running.enter_context(_START[peer.name](peer.prepare(), own, model))
-                _try(peer.name, way)
+                way = running.enter_context(start(environment.prepare(), own, model))
+                _try(name, way)
             except (NotInstalled, NoAnswer) as error:
-                missing[peer.name] = str(error)
+                missing[name] = str(error)
                 continue
-            ways[peer.name], versions[peer.name] = way, peer.version()
+            ways[name], versions[name] = way, environment.version()
         timings, failed = measure(
             ways, lambda rows: session.run(["y"], {"x": rows.astype(np.float32)})[0].ravel().tolist()
         )
