@@ -1,4 +1,4 @@
-.PHONY: setup setup-dev demo serve bench test test-slow test-frameworks test-oracles coverage lint format openapi authorization-matrix clean
+.PHONY: setup setup-dev demo serve bench loadtest test test-slow test-frameworks test-oracles coverage lint format openapi authorization-matrix clean
 
 # The newest supported Python that runs; a pyenv shim may be on PATH and still refuse to.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
@@ -43,6 +43,11 @@ test-oracles: .venv-oracles/installed
 bench: setup-dev
 	$(PIP) install --group bench
 	$(BIN)/python -m benchmarks
+
+# Users at once: SCENARIO="low high" puts some of the loads, URL and KEY name a stack that is deployed.
+loadtest: setup-dev
+	$(PIP) install --group load
+	$(BIN)/python -m benchmarks.load $(SCENARIO) $(if $(URL),--url "$(URL)" --key "$(KEY)")
 
 # The statistics are covered to the last line.
 coverage: setup-dev

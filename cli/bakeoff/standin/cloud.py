@@ -30,7 +30,7 @@ class Cloud:
     def __init__(self, log: Path) -> None:
         with log.open("a") as stream:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter and a file of this package
-                [sys.executable, "-P", moto_process.__file__],
+                [sys.executable, "-P", moto_process.__file__, ACCOUNT, REGION],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
@@ -66,6 +66,11 @@ class Cloud:
             self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
+
+    @property
+    def pid(self) -> int:
+        """The moto server's process."""
+        return self._process.pid
 
     def create(
         self, declarations: Declarations, parameters: Mapping[str, str], expressions: Mapping[str, Any]

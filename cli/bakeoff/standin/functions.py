@@ -2,16 +2,11 @@
 
 import json
 import multiprocessing
-import os
-import signal
 import threading
 import uuid
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from typing import Any
 
-from bakeoff.standin.worker import FunctionConfiguration, InvocationResult, initialize, invoke
+from bakeoff.standin.worker import FunctionConfiguration, InvocationResult, serve, unpacked
 
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 _SECONDS_TO_START = 60
@@ -29,30 +24,57 @@ class PayloadTooLargeError(InvocationError):
     """The event is larger than Lambda takes."""
 
 
+class _ContainerEnded(Exception):
+    """The process of a container is no more."""
+
+
 class _Container:
-    """One process of a function, which handles one event at a time."""
+    """One process of a function, which handles one event at a time, over a pipe."""
 
     def __init__(self, configuration: FunctionConfiguration) -> None:
         self._timeout = configuration.timeout
-        self._executor = ProcessPoolExecutor(
-            max_workers=1,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=initialize,
-            initargs=(configuration,),
-        )
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(configuration, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
         try:
-            self._pid = self._executor.submit(os.getpid).result(_SECONDS_TO_START)
+            self._receive(_SECONDS_TO_START)
         except BaseException:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+            self.stop()
             raise
 
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
     def invoke(self, request_id: str, payload: bytes) -> InvocationResult:
-        return self._executor.submit(invoke, request_id, payload).result(self._timeout)
+        """Send an event and wait for the answer.
+
+        Raises:
+            TimeoutError: The answer took longer than the function's timeout.
+            _ContainerEnded: The process ended before it answered.
+        """
+        try:
+            self._connection.send_bytes(request_id.encode())
+            self._connection.send_bytes(payload)
+        except OSError as error:
+            raise _ContainerEnded from error
+        return unpacked(self._receive(self._timeout))
 
     def stop(self) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._process.kill()
+        self._process.join()
+        self._connection.close()
+
+    def _receive(self, seconds: float) -> bytes:
+        try:
+            answer = self._connection.recv_bytes() if self._connection.poll(seconds) else None
+        except (EOFError, OSError) as error:
+            raise _ContainerEnded from error
+        if answer is None:
+            raise TimeoutError
+        return answer
 
 
 class Function:
@@ -75,6 +97,12 @@ class Function:
     def arn(self) -> str:
         """The function's ARN."""
         return self._configuration.arn
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes of its containers."""
+        with self._lock:
+            return [container.pid for container in self._running if container.pid is not None]
 
     def invoke(self, payload: bytes, request_id: str | None = None) -> InvocationResult:
         """Send a JSON event and wait for the answer.
@@ -100,7 +128,7 @@ class Function:
                 self._discard(container)
                 self._log(f"Task timed out after {self._configuration.timeout:.2f} seconds")
                 raise FunctionTimeoutError(f"{self.name}: timed out") from error
-            except BrokenProcessPool as error:
+            except _ContainerEnded as error:
                 self._discard(container)
                 self._log("The process of the function ended before it answered")
                 raise InvocationError(f"{self.name}: its process ended") from error
@@ -141,7 +169,7 @@ class Function:
                 return self._idle.pop()
         try:
             container = _Container(self._configuration)
-        except (BrokenProcessPool, TimeoutError) as error:
+        except (_ContainerEnded, TimeoutError) as error:
             raise InvocationError(f"{self.name}: could not start; see {self._configuration.log}") from error
         with self._lock:
             self._running.add(container)

@@ -11,15 +11,28 @@ import threading
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from bakeoff.standin.moto_repairs import copy_what_a_transaction_changes, find_last_record_at_once, one_at_a_time
+from bakeoff.standin.moto_repairs import (
+    copy_what_a_transaction_changes,
+    find_last_record_at_once,
+    keep_no_metrics_of_streams,
+    one_at_a_time,
+    put_records_at_once,
+)
 
 
-def main() -> None:
-    """Serve until standard input ends."""
+def main(account: str, region: str) -> None:
+    """Serve until standard input ends.
+
+    Args:
+        account: Whose streams are put into without delay.
+        region: Where they are.
+    """
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     find_last_record_at_once()
     copy_what_a_transaction_changes()
-    application = one_at_a_time(DomainDispatcherApplication(create_backend_app))
+    keep_no_metrics_of_streams()
+    everything = DomainDispatcherApplication(create_backend_app)
+    application = one_at_a_time(put_records_at_once(everything, account, region))
     server = make_server("127.0.0.1", 0, application, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
@@ -27,4 +40,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

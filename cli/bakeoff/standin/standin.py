@@ -1,5 +1,6 @@
 """The stand-in as a whole: the data plane, the functions, and everything that invokes them."""
 
+import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -168,6 +169,11 @@ class Standin:
             )
             timer.start()
             stack.callback(timer.stop)
+
+    def processes(self) -> dict[int, str]:
+        """Name the processes that work for the stack now: functions by their names, `moto` and `gateway`."""
+        found = {pid: name for name, function in self._functions.items() for pid in function.pids}
+        return found | {self._cloud.pid: "moto", os.getpid(): "gateway"}
 
     def _prepare_logs(self, declarations: Declarations) -> None:
         self._logs.mkdir(parents=True, exist_ok=True)

@@ -12,11 +12,13 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from bakeoff.standin.permissions import Permission, refuse_what_is_not_granted
 
+_SUCCEEDED, _FAILED = b"+", b"-"
 _OF_LAYERS = frozenset({"aws_lambda_powertools", "bakeoff_core", "model_runtime"})
 _INHERITED = ("PATH", "LANG", "LC_ALL", "HOME", "SYSTEMROOT", "LD_LIBRARY_PATH")
 
@@ -71,7 +73,7 @@ _handler: Callable[[Any, Context], Any]
 
 def initialize(configuration: FunctionConfiguration) -> None:
     """Turn this process into the function's: environment, import path, log, handler."""
-    global _configuration, _handler  # noqa: PLW0603 - a pool's initializer has no other way to hand on its result
+    global _configuration, _handler  # noqa: PLW0603 - a process is one function
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _redirect_output(configuration.log)
@@ -95,6 +97,29 @@ def initialize(configuration: FunctionConfiguration) -> None:
     except BaseException:
         traceback.print_exc()
         raise
+
+
+def serve(configuration: FunctionConfiguration, connection: Connection) -> None:
+    """Be a container of a function: say so once it is ready, then answer one event after the other.
+
+    Args:
+        configuration: The function.
+        connection: Where the ids and the events of invocations come in, and answers go out.
+    """
+    initialize(configuration)
+    connection.send_bytes(b"ready")
+    while True:
+        request_id = connection.recv_bytes().decode()
+        connection.send_bytes(_packed(invoke(request_id, connection.recv_bytes())))
+
+
+def unpacked(answer: bytes) -> InvocationResult:
+    """Read what `serve` sent."""
+    return InvocationResult(answer[1:], function_error=answer[:1] == _FAILED)
+
+
+def _packed(result: InvocationResult) -> bytes:
+    return (_FAILED if result.function_error else _SUCCEEDED) + result.payload
 
 
 def invoke(request_id: str, payload: bytes) -> InvocationResult:

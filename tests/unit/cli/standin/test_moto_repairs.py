@@ -1,4 +1,7 @@
-from collections.abc import Iterator
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from io import BytesIO
 from typing import Any
 
 import boto3
@@ -6,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
+from moto.kinesis.models import kinesis_backends
 
-from bakeoff.standin.moto_repairs import copy_what_a_transaction_changes
+from bakeoff.standin.moto_repairs import copy_what_a_transaction_changes, put_records_at_once
 
 
 @pytest.fixture
@@ -73,3 +77,37 @@ def test_a_transaction_that_fails_leaves_no_trace(dynamodb: Any, order: int) -> 
     reasons = [reason["Code"] for reason in caught.value.response["CancellationReasons"]]
     assert reasons == ["None", "None", "None", "None", "ConditionalCheckFailed"][::order]
     assert contents(dynamodb) == before
+
+
+def test_records_that_are_put_at_once_are_read_as_others_are() -> None:
+    asked: list[str] = []
+
+    def everything(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        asked.append(environ["wsgi.input"].read().decode())
+        start_response("400 Bad Request", [])
+        return [b"moto"]
+
+    def put(body: dict[str, Any], target: str = "Kinesis_20131202.PutRecords") -> tuple[str, bytes]:
+        written = json.dumps(body).encode()
+        environ = {
+            "HTTP_X_AMZ_TARGET": target,
+            "CONTENT_LENGTH": str(len(written)),
+            "wsgi.input": BytesIO(written),
+        }
+        statuses: list[str] = []
+        answer = b"".join(application(environ, lambda status, _headers: statuses.append(status)))
+        return statuses[0], answer
+
+    region = "eu-west-3"
+    backend = kinesis_backends["123456789012"][region]
+    backend.create_stream("events", 1, {"StreamMode": "PROVISIONED"})
+    application = put_records_at_once(everything, "123456789012", region)
+    data = base64.b64encode(b"hello").decode()
+    status, answer = put({"StreamName": "events", "Records": [{"Data": data, "PartitionKey": "a"}]})
+    assert status == "200 OK"
+    assert json.loads(answer)["FailedRecordCount"] == 0
+    (shard,) = backend.describe_stream(None, "events").shards.values()
+    assert [record.data for record in shard.records.values()] == [data]
+    assert put({"StreamName": "none", "Records": []}) == ("400 Bad Request", b"moto")
+    assert put({"StreamName": "events"}, "Kinesis_20131202.DescribeStream")[1] == b"moto"
+    assert [json.loads(each)["StreamName"] for each in asked] == ["none", "events"]
