@@ -86,7 +86,7 @@ def _section(name: str, title: str, rows: list[Row]) -> str:
 
 
 def _heading() -> str:
-    installed = {distribution.name: distribution.version for distribution in distributions()}
+    installed = {each.name.lower().replace("_", "-"): each.version for each in distributions()}
     packages = ", ".join(f"{name} {installed[name]}" for name in PACKAGES if name in installed)
     return (
         "# Results\n\n"
