@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from threading import Condition
+from threading import Condition, RLock
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -70,7 +70,9 @@ class LeasedCache(Generic[Key, Value]):
         self._on_evicted = on_evicted
         self._entries: OrderedDict[Key, _Entry[Value]] = OrderedDict()
         self._used = 0
-        self._changed = Condition()
+        self._lock = RLock()
+        self._changed = Condition(self._lock)
+        self._without_room = 0
 
     def lease(self, key: Key, size: int, build: Callable[[], Value]) -> Lease[Key, Value]:
         """Use a value in a with statement, built if need be while others who want it wait.
@@ -92,7 +94,7 @@ class LeasedCache(Generic[Key, Value]):
 
     def discard(self, key: Key) -> None:
         """Forget a value; who uses it may go on to."""
-        with self._changed:
+        with self._lock:
             entry = self._entries.pop(key, None)
             if entry is not None and not entry.leases:
                 self._free(entry)
@@ -100,12 +102,12 @@ class LeasedCache(Generic[Key, Value]):
     @property
     def used_bytes(self) -> int:
         """How many bytes the values take together."""
-        with self._changed:
+        with self._lock:
             return self._used
 
     def acquire(self, key: Key, size: int, build: Callable[[], Value]) -> _Entry[Value]:
         """Begin a lease; arguments and errors as of `lease`."""
-        with self._changed:
+        with self._lock:
             entry = self._entries.get(key)
             if entry is not None:
                 return self._join(key, entry)
@@ -120,7 +122,7 @@ class LeasedCache(Generic[Key, Value]):
         except BaseException as error:
             self._fail(key, entry, error)
             raise
-        with self._changed:
+        with self._lock:
             entry.value = value
             self._changed.notify_all()
         return entry
@@ -139,13 +141,20 @@ class LeasedCache(Generic[Key, Value]):
         while self._used + size > self._max_bytes:
             idle = next((key for key, entry in self._entries.items() if not entry.leases), None)
             if idle is None:
-                self._changed.wait()
+                self._wait_for_room()
                 continue
             self._free(self._entries.pop(idle))
             self._on_evicted(idle)
 
+    def _wait_for_room(self) -> None:
+        self._without_room += 1
+        try:
+            self._changed.wait()
+        finally:
+            self._without_room -= 1
+
     def _fail(self, key: Key, entry: _Entry[Value], error: BaseException) -> None:
-        with self._changed:
+        with self._lock:
             entry.error = error
             if self._entries.get(key) is entry:
                 del self._entries[key]
@@ -153,14 +162,14 @@ class LeasedCache(Generic[Key, Value]):
 
     def release(self, key: Key, entry: _Entry[Value]) -> None:
         """End a lease."""
-        with self._changed:
+        with self._lock:
             entry.leases -= 1
             if entry.leases:
                 return
-            if self._entries.get(key) is entry:
-                self._changed.notify_all()
-            else:
+            if self._entries.get(key) is not entry:
                 self._free(entry)
+            elif self._without_room:
+                self._changed.notify_all()
 
     def _free(self, entry: _Entry[Value]) -> None:
         self._used -= entry.size
