@@ -114,7 +114,7 @@ class BlockReader:
         """Read objects that all name the features in one order."""
         values = [*chain.from_iterable(map(dict.values, rows))]
         block = np.empty((len(rows), len(columns)), self.dtype)
-        struct.pack_into(f"{len(values)}{_FORMATS[self.dtype]}", block, 0, *values)
+        struct.pack_into(f"{len(values)}{_FORMATS[self.dtype]}", block.data, 0, *values)
         # Of what JSON gives, this takes numbers and, as 0 and 1, booleans: the others need no look at their types.
         if bool in {type(values[at]) for at in np.flatnonzero((block == 0) | (block == 1)).tolist()}:
             return None
