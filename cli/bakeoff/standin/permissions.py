@@ -94,8 +94,9 @@ def required(service: str, operation: str, params: Mapping[str, Any]) -> Iterato
         return
     action = _ACTIONS.get((service, operation), f"{service}:{operation}")
     if service == "dynamodb":
+        index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
         tables = params.get("RequestItems") or [params["TableName"]]
-        yield from ((action, f"*:table/{table}") for table in tables)
+        yield from ((action, f"*:table/{table}{index}") for table in tables)
     elif operation == "DeleteObjects":
         yield from ((action, f"arn:aws:s3:::{params['Bucket']}/{each['Key']}") for each in params["Delete"]["Objects"])
     elif service == "s3":

@@ -24,6 +24,7 @@ RESOURCES: dict[str, Any] = {
                     "PolicyDocument": {
                         "Statement": [
                             {"Action": "dynamodb:GetItem", "Resource": {"Fn::GetAtt": ["Experiments", "Arn"]}},
+                            {"Action": "dynamodb:Query", "Resource": {"Fn::Sub": "${Experiments.Arn}/index/listed"}},
                             {"Action": ["s3:GetObject"], "Resource": [{"Fn::Sub": "${Models.Arn}/models/*"}]},
                             {"Action": "kinesis:PutRecords", "Resource": {"Fn::GetAtt": ["Events", "Arn"]}},
                             {"Action": "logs:PutLogEvents", "Resource": {"Fn::GetAtt": ["Logs", "Arn"]}},
@@ -59,6 +60,9 @@ def test_a_statement_may_be_conditional(holds: bool) -> None:  # noqa: FBT001 - 
     [
         ("dynamodb", "GetItem", {"TableName": "stack-Experiments"}, True),
         ("dynamodb", "GetItem", {"TableName": "stack-Other"}, False),
+        ("dynamodb", "Query", {"TableName": "stack-Experiments", "IndexName": "listed"}, True),
+        ("dynamodb", "Query", {"TableName": "stack-Experiments", "IndexName": "other"}, False),
+        ("dynamodb", "Query", {"TableName": "stack-Experiments"}, False),
         ("dynamodb", "PutItem", {"TableName": "stack-Experiments"}, False),
         ("dynamodb", "BatchGetItem", {"RequestItems": {"stack-Experiments": {}}}, False),
         ("dynamodb", "TransactWriteItems", {"TransactItems": [{"Put": {"TableName": "stack-Experiments"}}]}, False),
