@@ -28,6 +28,8 @@ ALLOWED: Final = frozenset(
         "ISC",
         "MIT",
         "MIT-0",
+        # It asks for the source of its own files alone, which are deployed as their authors published them.
+        "MPL-2.0",
         "PSF-2.0",
         "Qhull",
         "Unlicense",

@@ -53,5 +53,11 @@ def test_what_is_wrong_is_said_in_the_same_words(body: str | bytes | None) -> No
     assert outcome(parse_numbers, body) == outcome(parse, body)
 
 
+def test_a_text_that_has_no_characters_is_refused() -> None:
+    for body in ("\ud800", '{"model_name": "\ud800", "data": [1]}'):
+        with pytest.raises(InvalidInput, match="must be valid JSON"):
+            parse_numbers(PredictRequest, body)
+
+
 def test_an_integer_beyond_64_bits_is_the_nearest_float() -> None:
     assert parse_numbers(PredictRequest, f'{{"model_name": "m", "data": [{2**70}]}}').data == [float(2**70)]
