@@ -22,9 +22,6 @@ def parse_numbers(model: type[Model], body: str | bytes | None) -> Model:
     Raises:
         InvalidInput: The body is no JSON, or one or more of its fields are wrong; it names them.
     """
-    if isinstance(body, str) and not body.isascii():
-        # What stands for no character has bytes all the same, and is refused by them.
-        body = body.encode(errors="surrogatepass")
     try:
         document: Any = orjson.loads(body or b"")
     except orjson.JSONDecodeError:

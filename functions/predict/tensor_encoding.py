@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bakeoff_core.errors import InvalidInput
+from model_runtime.packing import packed
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype(np.bool_),
@@ -42,6 +43,16 @@ def from_json(data: object, datatype: str, shape: Sequence[int], loc: str) -> np
     Raises:
         InvalidInput: There are more or fewer elements than the shape says, or one is of another type.
     """
+    array = packed(data, DTYPES[datatype]) if isinstance(data, list) and len(data) == math.prod(shape) else None
+    if array is None:
+        array = _from_elements(data, datatype, shape, loc)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InvalidInput.of(loc, f"holds a number that is no {datatype}")
+    return array.reshape(shape)
+
+
+def _from_elements(data: object, datatype: str, shape: Sequence[int], loc: str) -> npt.NDArray[Any]:
+    """Make a flat array, looking at each element where it has to be said what is wrong."""
     elements, types = _flat(data, loc)
     if len(elements) != math.prod(shape):
         raise InvalidInput.of(loc, f"must hold {math.prod(shape)} elements, as its shape says, got {len(elements)}")
@@ -51,12 +62,9 @@ def from_json(data: object, datatype: str, shape: Sequence[int], loc: str) -> np
             if not fits(element):
                 raise InvalidInput.of(loc, f"must hold {wanted} only, got {element!r:.80}")
     try:
-        array = np.array(elements, dtype=DTYPES[datatype])
+        return np.array(elements, dtype=DTYPES[datatype])
     except (OverflowError, ValueError):
         raise InvalidInput.of(loc, f"holds a number that is no {datatype}") from None
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InvalidInput.of(loc, f"holds a number that is no {datatype}")
-    return array.reshape(shape)
 
 
 def from_bytes(raw: bytes, datatype: str, shape: Sequence[int], loc: str) -> npt.NDArray[Any]:

@@ -1,7 +1,6 @@
 """Blocks: many rows of plain numbers, read and checked all at once."""
 
 import math
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_runtime.features import Interval
+from model_runtime.packing import packed
 from model_runtime.schema import Feature, InputSchema
 
 Block: TypeAlias = npt.NDArray[Any]
@@ -20,7 +20,6 @@ Block: TypeAlias = npt.NDArray[Any]
 # What JSON gives for a feature of each type that holds numbers, none of which needs a closer look.
 _TYPES: dict[str, frozenset[type]] = {"float": frozenset({float, int}), "int": frozenset({int})}
 _DTYPES: dict[str, type[np.number[Any]]] = {"float": np.float64, "int": np.int64}
-_FORMATS: dict[type, str] = {np.float64: "d", np.int64: "q"}  # of `struct`
 _FEWEST_FEATURES = 2
 _FEWEST_ALIKE = 2  # rows; one alone is read by its names sooner than its order is found out
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
@@ -97,7 +96,7 @@ class BlockReader:
         columns = self._columns_of(rows)
         try:
             block = self._of_each(rows) if columns is None else self._of_all(rows, columns)
-        except (OverflowError, struct.error):
+        except OverflowError:
             return None
         return block if block is not None and self._in_range(block) else None
 
@@ -112,12 +111,10 @@ class BlockReader:
 
     def _of_all(self, rows: Sequence[Any], columns: list[int]) -> Block | None:
         """Read objects that all name the features in one order."""
-        values = [*chain.from_iterable(map(dict.values, rows))]
-        block = np.empty((len(rows), len(columns)), self.dtype)
-        struct.pack_into(f"{len(values)}{_FORMATS[self.dtype]}", block.data, 0, *values)
-        # Of what JSON gives, this takes numbers and, as 0 and 1, booleans: the others need no look at their types.
-        if bool in {type(values[at]) for at in np.flatnonzero((block == 0) | (block == 1)).tolist()}:
+        values = packed([*chain.from_iterable(map(dict.values, rows))], self.dtype)
+        if values is None:
             return None
+        block = values.reshape(len(rows), -1)
         return block if columns == self.in_order else block[:, columns]
 
     def _columns_of(self, rows: Sequence[Any]) -> list[int] | None:

@@ -42,6 +42,7 @@ def test_numbers_come_out_to_the_last_bit(row: list[Any]) -> None:
         '{"model_name": "m", "data": [Infinity]}',
         '{"model_name": "m", "data": [1e999]}',
         '{"model_name": "m", "data": "\\ud800"}',
+        '{"model_name": "m", "data": "\ud800"}',
         b'{"model_name": "m\xff"}',
         '{"model_name": 1, "data": [1]}',
         '{"model_name": "m", "data": [1], "more": 2}',

@@ -19,8 +19,10 @@ def parse_json(body: str | bytes | None) -> Any:
     """
     if not body:
         raise InvalidInput.of("body", "must hold a JSON document")
+    # What is no text, as lone surrogates are none, is then found where it stands.
+    written = body.encode(errors="surrogatepass") if isinstance(body, str) else body
     try:
-        return from_json(body, allow_inf_nan=False)
+        return from_json(written, allow_inf_nan=False)
     except ValueError as error:
         raise InvalidInput.of("body", f"must be valid JSON: {error}") from None
 
