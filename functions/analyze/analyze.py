@@ -17,7 +17,7 @@ from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.alerts import DynamoAlertStore
 from bakeoff_core.stores.arms import DynamoArmStore
-from bakeoff_core.stores.aws import aws_failures, client, table
+from bakeoff_core.stores.aws import aws_failures, client, tables
 from bakeoff_core.stores.experiments import DynamoExperimentStore, ExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.notifications import SqsNotificationQueue
@@ -236,7 +236,7 @@ def postpone_in(sqs: Any, queue_url: str) -> Postpone:
 
 
 def _build_handler(settings: Settings) -> Handle:
-    s3, sqs = client("s3"), client("sqs")
+    s3, sqs, table = client("s3"), client("sqs"), tables()
     experiments = DynamoExperimentStore(table(settings.experiments_table))
     models = DynamoModelRegistry(table(settings.models_table))
     alerts = DynamoAlertStore(table(settings.alerts_table))

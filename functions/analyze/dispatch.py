@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from bakeoff_core.clock import utc_now
 from bakeoff_core.settings import Settings
-from bakeoff_core.stores.aws import client, table
+from bakeoff_core.stores.aws import client, tables
 from bakeoff_core.stores.experiments import DynamoExperimentIndex
 from bakeoff_core.stores.runs import DynamoRunStore
 from bakeoff_core.stores.tasks import SqsTaskQueue
@@ -26,6 +26,7 @@ def report_failure(name: str, error: Exception) -> None:
 
 
 def _build_dispatcher(settings: Settings) -> Dispatcher:
+    table = tables()
     return Dispatcher(
         DynamoExperimentIndex(table(settings.experiments_table), report_failure),
         DynamoRunStore(table(settings.runs_table)),

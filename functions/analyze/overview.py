@@ -11,7 +11,7 @@ from bakeoff_core.experiments.overview import (
     Traffic,
 )
 from decision import interval_on
-from model_results import ModelResult
+from model_documents import ModelResult
 from results import Comparison, GroupResult, Results
 
 

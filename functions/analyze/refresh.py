@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from bakeoff_core.clock import utc_now
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.arms import DynamoArmStore
-from bakeoff_core.stores.aws import client, table
+from bakeoff_core.stores.aws import client, tables
 from bakeoff_core.stores.experiments import DynamoExperimentIndex
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.telemetry import count, logger
@@ -52,6 +52,7 @@ def report_failure(name: str, error: Exception) -> None:
 
 
 def _build_refresh(settings: Settings) -> Refresh:
+    table = tables()
     refresher = BanditRefresher(
         DynamoExperimentIndex(table(settings.experiments_table), report_failure),
         DynamoArmStore(table(settings.arms_table)),

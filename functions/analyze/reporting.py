@@ -1,9 +1,7 @@
 """Reports in their bucket: written, listed, linked to."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,7 +9,7 @@ from pydantic import ValidationError
 from bakeoff_core.errors import ReportNotFound
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.objects import ObjectNotFound, ObjectStore
-from rendering.documents import KINDS, to_html, to_json, to_markdown
+from rendering.kinds import KINDS, Kind
 from results import Results
 
 LATEST = "latest"
@@ -27,20 +25,17 @@ _ID_FORMAT = "%Y%m%dT%H%M%S.%fZ"
 @dataclass(frozen=True, slots=True)
 class _File:
     content_type: str
-    write: Callable[[Results], str]
+    form: str
+    kind: Kind
 
 
 _FORMS = {
-    "html": ("text/html; charset=utf-8", to_html),
-    "md": ("text/markdown; charset=utf-8", to_markdown),
-    "json": ("application/json", to_json),
+    "html": "text/html; charset=utf-8",
+    "md": "text/markdown; charset=utf-8",
+    "json": "application/json",
 }
 
-FILES = {
-    f"{kind}.{form}": _File(content_type, partial(write, kind=kind))
-    for kind in KINDS
-    for form, (content_type, write) in _FORMS.items()
-}
+FILES = {f"{kind}.{form}": _File(content_type, form, kind) for kind in KINDS for form, content_type in _FORMS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +133,9 @@ class Reports:
 
 
 def _bodies(results: Results) -> dict[str, bytes]:
-    return {name: file.write(results).encode() for name, file in FILES.items()}
+    from rendering.documents import WRITERS  # noqa: PLC0415 - it brings Jinja, and most requests read what was written
+
+    return {name: WRITERS[file.form](results, file.kind).encode() for name, file in FILES.items()}
 
 
 def _prefix(experiment: str) -> str:

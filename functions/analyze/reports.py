@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from fastapi import FastAPI, Path, Query
@@ -18,7 +18,7 @@ from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.alerts import DynamoAlertStore
 from bakeoff_core.stores.arms import DynamoArmStore
-from bakeoff_core.stores.aws import client, table
+from bakeoff_core.stores.aws import client, tables
 from bakeoff_core.stores.experiments import DynamoExperimentIndex, DynamoExperimentStore, ExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
@@ -28,12 +28,14 @@ from bakeoff_core.validation import NAME_PATTERN
 from dashboard.listing import Listing
 from dashboard.routes import add_dashboard
 from engine.choice import engine_opener
-from engine.summary import Engine
 from looking import Looker
 from overview import overview_of
 from report_answers import ReportAnswer, ReportList
 from reporting import Reports
 from results import Results
+
+if TYPE_CHECKING:
+    from engine.summary import Engine
 
 Name = Annotated[str, Path(pattern=NAME_PATTERN)]
 
@@ -51,7 +53,7 @@ class Statistics(Results):
 def build_app(
     experiments: ExperimentStore,
     reports: Reports,
-    open_engine: Callable[[], AbstractContextManager[Engine]],
+    open_engine: "Callable[[], AbstractContextManager[Engine]]",
     clock: Clock,
     looker: Looker,
     listing: Listing,
@@ -127,7 +129,7 @@ def build_app(
 
 
 def _build_app(settings: Settings) -> FastAPI:
-    s3 = client("s3")
+    s3, table = client("s3"), tables()
     experiments = DynamoExperimentStore(table(settings.experiments_table))
     models = DynamoModelRegistry(table(settings.models_table))
     overviews = DynamoOverviewStore(table(settings.overviews_table))

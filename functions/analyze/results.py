@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from bakeoff_core.experiments.analysis_plan import AnalysisPlan
 from bakeoff_core.experiments.metrics import Alternative, Direction, Metric, Role
 from bakeoff_core.experiments.model import Status
-from model_results import ModelResult
+from model_documents import ModelResult
 
 Verdict: TypeAlias = Literal["implement", "reject", "continue_testing", "no_data", "invalid"]
 Basis: TypeAlias = Literal["always_valid", "planned_horizon", "group_sequential"]
@@ -16,7 +16,8 @@ Interval: TypeAlias = tuple[float, float]
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # The validator of the results holds those of their parts.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class Window(_Document):

@@ -56,9 +56,7 @@ def add_ending_routes(app: FastAPI, endings: Endings) -> None:
     for action in ("stop", "complete"):
         _add_end(app, endings, action)
 
-    @app.post(
-        "/ab_test/experiments/{name}/promote", openapi_extra=documented_body(PromotionRequest.model_json_schema())
-    )
+    @app.post("/ab_test/experiments/{name}/promote", openapi_extra=documented_body(PromotionRequest.model_json_schema))
     async def promote_group(name: Name, document: Document, actor: Actor) -> PromotionAnswer:
         request = checked(PromotionRequest, document)
         promotion = endings.promote(name, request.group, request.alias, actor)
@@ -66,7 +64,7 @@ def add_ending_routes(app: FastAPI, endings: Endings) -> None:
 
 
 def _add_end(app: FastAPI, endings: Endings, action: Literal["stop", "complete"]) -> None:
-    documented = documented_body(Ending.model_json_schema(), required=False)
+    documented = documented_body(Ending.model_json_schema, required=False)
 
     @app.post(f"/ab_test/experiments/{{name}}/{action}", name=f"{action}_experiment", openapi_extra=documented)
     async def end_experiment(

@@ -22,7 +22,7 @@ from bakeoff_core.experiments.schedule import Schedule
 from bakeoff_core.http.fastapi_app import create_app, lambda_handler
 from bakeoff_core.settings import Settings
 from bakeoff_core.stores.alerts import AlertStore, DynamoAlertStore
-from bakeoff_core.stores.aws import client, table
+from bakeoff_core.stores.aws import client, tables
 from bakeoff_core.stores.experiments import DynamoExperimentStore
 from bakeoff_core.stores.models import DynamoModelRegistry
 from bakeoff_core.stores.objects import S3ObjectStore
@@ -34,18 +34,25 @@ from ending_routes import add_ending_routes
 from experiment_answers import HistoryLine, Plan, PlannedExperiment
 from request_parts import Actor, Document, Json, Name, documented_body
 
-_EXPERIMENTS = {"type": "array", "items": {"type": "object"}}
-_DOCUMENTED_EXPERIMENT = documented_body(ExperimentDefinition.model_json_schema())
-_DOCUMENTED_FILE = documented_body(
-    {
+
+def _file_schema() -> dict[str, Any]:
+    experiments = {"type": "array", "items": {"type": "object"}}
+    return {
         "oneOf": [
-            {"type": "object", "required": ["experiments"], "properties": {"experiments": _EXPERIMENTS}},
-            _EXPERIMENTS,
+            {"type": "object", "required": ["experiments"], "properties": {"experiments": experiments}},
+            experiments,
         ]
     }
-)
-_DOCUMENTED_SCHEDULE = documented_body(TypeAdapter(Schedule | None).json_schema())
-_DOCUMENTED_ALERT_RULES = documented_body(AlertRules.model_json_schema())
+
+
+def _schedule_schema() -> dict[str, Any]:
+    return TypeAdapter(Schedule | None).json_schema()
+
+
+_DOCUMENTED_EXPERIMENT = documented_body(ExperimentDefinition.model_json_schema)
+_DOCUMENTED_FILE = documented_body(_file_schema)
+_DOCUMENTED_SCHEDULE = documented_body(_schedule_schema)
+_DOCUMENTED_ALERT_RULES = documented_body(AlertRules.model_json_schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +162,7 @@ def winner_in(overviews: OverviewStore) -> Callable[[Experiment], str | None]:
 
 
 def _build_app(settings: Settings) -> FastAPI:
+    table = tables()
     store = DynamoExperimentStore(table(settings.experiments_table))
     models = DynamoModelRegistry(table(settings.models_table))
     manager = ExperimentManager(

@@ -1,5 +1,6 @@
 """What the routes of experiments read from requests: names, bodies, and who asks."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
@@ -38,11 +39,11 @@ OptionalDocument = Annotated[dict[str, Any], Depends(_optional_document)]
 Actor = Annotated[str, Depends(_actor)]
 
 
-def documented_body(schema: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
+def documented_body(schema: Callable[[], dict[str, Any]], *, required: bool = True) -> dict[str, Any]:
     """Describe a body for the documentation.
 
     Args:
-        schema: Its JSON schema.
+        schema: Makes its JSON schema, when the documentation is written: no start of the function waits for it.
         required: Whether there must be one.
     """
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}

@@ -13,7 +13,7 @@ from bakeoff_core.batches import named_records
 from bakeoff_core.clock import utc_now
 from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.settings import Settings
-from bakeoff_core.stores.aws import client, table
+from bakeoff_core.stores.aws import client, tables
 from bakeoff_core.stores.counters import Shards
 from bakeoff_core.stores.objects import S3ObjectStore
 from bakeoff_core.stores.tallies import DynamoTallyStore, NoTallies, TallyStore
@@ -129,6 +129,7 @@ def _build_deliverer(settings: Settings) -> Deliverer:
 def _build_tallies(settings: Settings) -> TallyStore:
     if not settings.tallied_events_table:
         return NoTallies()
+    table = tables()
     return DynamoTallyStore(
         table(settings.arms_table),
         table(settings.tallied_events_table),

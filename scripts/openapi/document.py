@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from bakeoff.standin.template import Declarations, read_template
@@ -175,6 +176,7 @@ def _hot_operation(route: Route, schemas: Schemas) -> dict[str, Any]:
 
 
 def _merge(paths: dict[str, dict[str, Any]], app: FastAPI, schemas: Schemas) -> None:
+    _describe_bodies(app)
     own = app.openapi()
     names = schemas.take_components(
         {
@@ -188,6 +190,15 @@ def _merge(paths: dict[str, dict[str, Any]], app: FastAPI, schemas: Schemas) -> 
             if method in paths.get(path, {}):
                 raise ValueError(f"{method.upper()} {path} is answered by two functions")
             paths.setdefault(path, {})[method] = _merged(path, method, operation, schemas, names)
+
+
+def _describe_bodies(app: FastAPI) -> None:
+    """Make the schemas of bodies, which the functions leave for this moment."""
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.openapi_extra:
+            body = route.openapi_extra["requestBody"]
+            schema = body["content"][JSON]["schema"]()
+            route.openapi_extra = {"requestBody": {**body, "content": {JSON: {"schema": schema}}}}
 
 
 def _merged(

@@ -18,8 +18,8 @@ from bakeoff_core.events.model import EventRequest
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.objects import InMemoryObjectStore
 from engine.duckdb_engine import duckdb_over
-from rendering.blocks import Kind
-from rendering.documents import KINDS, to_html, to_json, to_markdown
+from rendering.documents import to_html, to_json, to_markdown
+from rendering.kinds import KINDS, Kind
 from results import Results
 from tests.conftest import PROJECT_ROOT
 from tests.support import NOON, counting_ids

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from rendering.blocks import Kind
-from rendering.documents import KINDS, in_words, to_html
+from rendering.documents import in_words, to_html
+from rendering.kinds import KINDS, Kind
 from rendering.plotly import label
 from tests.browser import Watched, overflow, serious_faults, watch
 from tests.unit.analyze.rendering.hostile import ALL_AT_ONCE, ATTACKS, attacked

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import boto3
 import pytest
+from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
 from botocore.session import get_session
 
@@ -79,6 +80,37 @@ def test_a_thrifty_reader_reads_what_the_sdk_reads(service: str) -> None:
     assert aws.ThriftyLoader().load_service_model(service, "service-2") == Loader().load_service_model(
         service, "service-2"
     )
+
+
+def test_a_thrifty_reader_looks_at_the_service_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Loader, "list_available_services", None)
+    loader = aws.ThriftyLoader()
+    model = loader.load_service_model("dynamodb", "service-2", "2012-08-10")
+    assert model["metadata"]["serviceId"] == "DynamoDB"
+    assert loader.load_service_model("dynamodb", "service-2", "2012-08-10") is model
+
+
+def test_a_thrifty_reader_takes_what_is_added_to_a_description(tmp_path: Path) -> None:
+    described = tmp_path / "shop" / "2026-01-01"
+    described.mkdir(parents=True)
+    (described / "service-2.json").write_text('{"operations": {"Sell": {}}}')
+    (described / "service-2.sdk-extras.json").write_text('{"merge": {"operations": {"Buy": {}}}}')
+    loaders = [each(extra_search_paths=[str(tmp_path)]) for each in (aws.ThriftyLoader, Loader)]
+    thrifty, plain = (loader.load_service_model("shop", "service-2") for loader in loaders)
+    assert thrifty == plain == {"operations": {"Sell": {}, "Buy": {}}}
+
+
+def test_a_thrifty_reader_refuses_what_the_sdk_refuses() -> None:
+    with pytest.raises(UnknownServiceError, match="shop"):
+        aws.ThriftyLoader().load_service_model("shop", "service-2")
+
+
+def test_tables_talk_through_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    table = aws.tables()
+    carts, orders = table("carts"), table("orders")
+    assert (carts.name, orders.name) == ("carts", "orders")
+    assert carts.meta.client is orders.meta.client
 
 
 def test_a_document_that_is_not_there_is_none(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import duckdb
 
@@ -14,8 +14,7 @@ from bakeoff_core.lake.database import Format, show_lines
 from bakeoff_core.lake.files import Fetched
 from engine.relations import microseconds, moment_of
 from engine.statements import sql
-
-VariableKind: TypeAlias = Literal["feature", "prediction", "probability"]
+from model_documents import VariableKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-Kind: TypeAlias = Literal["executive", "technical", "dashboard"]
+from rendering.kinds import Kind
+
 JsonObject: TypeAlias = dict[str, Any]
 
 _NUMBER = re.compile(

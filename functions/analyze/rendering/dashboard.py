@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from bakeoff_core.experiments.model import Status
-from model_results import Latency
+from model_documents import Latency
 from rendering.audit import alerts_table
 from rendering.blocks import Fact, Facts, Report, Section, filled, of
 from rendering.charts.bandit import weights_chart

@@ -7,14 +7,13 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from rendering.blocks import Kind, Report
+from rendering.blocks import Report
 from rendering.dashboard import dashboard_document, dashboard_report
 from rendering.executive import executive_document, executive_report
+from rendering.kinds import Kind
 from rendering.offline import json_block, page_assets
 from rendering.technical import technical_report
 from results import Results
-
-KINDS: tuple[Kind, ...] = ("executive", "dashboard", "technical")
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _IN_WORDS: Mapping[Kind, Callable[[Results], Report]] = {
@@ -54,6 +53,10 @@ def to_html(results: Results, kind: Kind = "technical") -> str:
     figures = {f"plot-{number}": chart.figure for number, chart in enumerate(report.charts, 1)}
     template = _environment().get_template(f"{kind}.html.j2")
     return template.render(report=report, figures=json_block(figures), assets=page_assets(charts=bool(figures)))
+
+
+WRITERS: Mapping[str, Callable[[Results, Kind], str]] = {"html": to_html, "md": to_markdown, "json": to_json}
+"""What writes a report's files, by what their names end in."""
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from model_results import Drift, ModelResult, ShadowResult
+from model_documents import Drift, ModelResult, ShadowResult
 from rendering.blocks import Prose, Section, Table, of
 from rendering.charts.models import drift_chart, errors_chart, latency_chart, model_name
 from rendering.formatting import MISSING, count, number, optional, p_value, percent

@@ -18,6 +18,8 @@ from rendering.blocks import JsonObject
 
 _ASSETS = Path(__file__).parent / "assets"
 _PLOTLY = "plotly-cartesian.min.js"
+#: Half the time of the default, for one percent more.
+_COMPRESSION = 5
 #: What ends a script block or a line of script, although JSON allows it in a string.
 _UNSAFE = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
@@ -52,7 +54,7 @@ def page_assets(*, charts: bool) -> Assets:
         ),
         style=Markup(style.decode()),  # noqa: S704 - a file of this package
         script=Markup(script.decode()) if charts else None,  # noqa: S704 - likewise
-        plotly=Markup(b64encode(gzip.compress(plotly, mtime=0)).decode()) if charts else None,  # noqa: S704 - likewise
+        plotly=Markup(b64encode(gzip.compress(plotly, _COMPRESSION, mtime=0)).decode()) if charts else None,  # noqa: S704 - likewise
     )
 
 

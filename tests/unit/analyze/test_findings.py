@@ -10,7 +10,7 @@ from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.models import Standing
 from engine.summary import GroupSummary, Statistics, Summary
 from findings import Finding, began, judge
-from model_results import DayOfUse, ModelResult
+from model_documents import DayOfUse, ModelResult
 from results import HistoryChange, HistoryEntry, Results
 from stats.means import Moments
 from stats.proportions import Proportion

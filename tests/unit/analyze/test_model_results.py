@@ -8,7 +8,8 @@ from bakeoff_core.errors import DependencyUnavailable, ModelNotFound
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.stores.models import InMemoryModelRegistry, ModelVersion
 from engine.predictions import DayOfPredictions, FindReference, ModelUse, Reference, ShadowUse, Variable
-from model_results import DayOfUse, model_results, read_reference
+from model_documents import DayOfUse
+from model_results import model_results, read_reference
 from stats.difference import Undefined
 from tests.support import NOON, experiment
 

@@ -8,7 +8,7 @@ import pytest
 from analysis import analyse
 from bakeoff_core.experiments.overview import DAYS_OF_TRAFFIC, Overview, Traffic
 from engine.summary import Day, GroupSummary, Summary
-from model_results import Drift, Latency, ModelResult
+from model_documents import Drift, Latency, ModelResult
 from overview import overview_of
 from results import Results
 from stats.proportions import Proportion

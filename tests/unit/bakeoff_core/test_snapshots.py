@@ -12,6 +12,7 @@ from botocore.client import BaseClient
 from moto import mock_aws
 
 from bakeoff_core import snapshots
+from bakeoff_core.experiments import document
 from bakeoff_core.snapshots import Snapshots, deployed_snapshots
 from bakeoff_core.stores import aws, cache
 from bakeoff_core.stores.cache import BoundedAgeCache
@@ -137,6 +138,22 @@ def test_clients_are_made_before_a_snapshot_or_when_they_are_first_used(monkeypa
     assert made == ["s3", "sqs"]
     assert for_later.list_queues().get("QueueUrls", []) == []
     assert made == ["s3", "sqs"]
+
+
+def test_documents_check_their_first_content_with_what_was_made_before_a_snapshot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = Snapshots()
+    monkeypatch.setattr(document, "before_snapshot", taken.before_snapshot)
+
+    class Cart(document.Document):
+        goods: int
+
+    ready = [Cart.__pydantic_complete__]
+    taken.prepare()
+    ready.append(Cart.__pydantic_complete__)
+    assert ready == [False, True]
+    assert Cart(goods=2).goods == 2
 
 
 def test_what_was_remembered_is_asked_for_again(restore: Callable[[], None]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from model_results import Drift, ModelResult
+from model_documents import Drift, ModelResult
 from rendering.blocks import Chart, Table
 from rendering.formatting import count, day, number, optional, percent
 from rendering.plotly import line, over_days, rule, style

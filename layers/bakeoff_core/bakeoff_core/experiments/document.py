@@ -5,11 +5,27 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from bakeoff_core.snapshots import before_snapshot
+
 
 class Document(BaseModel):
-    """A part of a configuration."""
+    """A part of a configuration.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Its validator is made when it is first used, or before a snapshot: that of a whole experiment holds those of the
+    parts, which are seldom used by themselves.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Have the validator made before a snapshot."""
+        super().__pydantic_init_subclass__(**options)
+        before_snapshot(cls._build)
+
+    @classmethod
+    def _build(cls) -> None:
+        cls.model_rebuild()
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy the document, with changes; what was worked out from the fields is worked out anew."""

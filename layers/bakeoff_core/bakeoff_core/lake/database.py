@@ -8,11 +8,12 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
-
-import duckdb
+from typing import TYPE_CHECKING, Literal
 
 from bakeoff_core.clock import rfc3339
+
+if TYPE_CHECKING:
+    import duckdb
 
 _SQL = Path(__file__).parent / "sql"
 _COVERAGE = "bakeoff"
@@ -38,13 +39,15 @@ class Coverage:
 
 
 @contextmanager
-def database(*, memory_limit_mb: int, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
+def database(*, memory_limit_mb: int, threads: int) -> "Iterator[duckdb.DuckDBPyConnection]":
     """Open an empty database that spills to disk above its memory limit and fetches nothing from anywhere.
 
     Args:
         memory_limit_mb: What DuckDB may use; 128 MB is too little for it.
         threads: How many threads it uses.
     """
+    import duckdb  # noqa: PLC0415 - it is large, and whoever imports this may find nothing to do
+
     with TemporaryDirectory() as folder:
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{memory_limit_mb}MB",
@@ -62,12 +65,12 @@ def database(*, memory_limit_mb: int, threads: int) -> Iterator[duckdb.DuckDBPyC
             yield connection
 
 
-def define_tie_break(connection: duckdb.DuckDBPyConnection) -> None:
+def define_tie_break(connection: "duckdb.DuckDBPyConnection") -> None:
     """Define `tie_break`, by which compaction and analysis choose the same among arrivals at one time."""
     connection.execute(statement("tie_break"))
 
 
-def show_lines(connection: duckdb.DuckDBPyConnection, form: Format, files: Iterable[Path]) -> None:
+def show_lines(connection: "duckdb.DuckDBPyConnection", form: Format, files: Iterable[Path]) -> None:
     """Make `lines` a view of files.
 
     Args:
@@ -87,6 +90,9 @@ def read_coverages(files: Sequence[Path]) -> dict[Path, Coverage | None]:
     """Read what Parquet files stand for, many at once; None for each that is damaged or not of compaction's making."""
     if not files:
         return {}
+
+    import duckdb  # noqa: PLC0415 - as above
+
     with duckdb.connect() as connection:
         query = "SELECT file_name, value FROM parquet_kv_metadata($files) WHERE key = encode($key)"
         try:

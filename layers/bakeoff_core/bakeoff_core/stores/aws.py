@@ -4,13 +4,13 @@ import gzip
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.loaders import JSONFileLoader, Loader
+from botocore.exceptions import BotoCoreError, ClientError, DataNotFoundError
+from botocore.loaders import ExtrasProcessor, JSONFileLoader, Loader, instance_cache
 from botocore.session import get_session
 from pydantic_core import from_json
 
@@ -61,6 +61,29 @@ class ThriftyLoader(Loader):
                 partition["services"] = {each: services[each] for each in SERVICES if each in services}
         return document, path
 
+    @instance_cache
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
+        """Read a description of one service, without looking into the folders of all that there are.
+
+        Args:
+            service_name: The service as boto3 calls it.
+            type_name: What is described, such as "service-2".
+            api_version: Which of several descriptions; the latest one unless given.
+        """
+        try:
+            version = api_version or max(self.list_api_versions(service_name, type_name))
+        except DataNotFoundError:
+            # It says what is wrong in the SDK's own words.
+            return super().load_service_model(service_name, type_name)
+        model = self.load_data(f"{service_name}/{version}/{type_name}")
+        ExtrasProcessor().process(model, self._extras(f"{service_name}/{version}/{type_name}"))
+        return model
+
+    def _extras(self, path: str) -> Iterator[Any]:
+        for kind in self.extras_types:
+            with suppress(DataNotFoundError):
+                yield self.load_data(f"{path}.{kind}-extras")
+
 
 def _sdk() -> Any:
     """Find boto3, with a default session that reads thriftily unless somebody made another one."""
@@ -98,7 +121,7 @@ class _WhenUsed:
         return self._made
 
 
-_making = Lock()
+_making = RLock()
 
 
 def client(service: str) -> Any:
@@ -125,13 +148,21 @@ def impatient_client(service: str, seconds: float = 1) -> Any:
     return _WhenUsed(lambda: _connecting_anew(_sdk().client(service, config=config)))
 
 
+def tables() -> Callable[[str], Any]:
+    """Make what makes DynamoDB tables by their names: they give up soon enough for a caller who waits.
+
+    All of them talk through one client, since each would take as long to make as the first.
+    """
+    return _tables(_CONFIG)
+
+
 def table(name: str) -> Any:
     """Make a DynamoDB table that gives up soon enough for a caller who waits.
 
     Args:
         name: The table's name.
     """
-    return _table(name, _CONFIG)
+    return tables()(name)
 
 
 def impatient_table(name: str) -> Any:
@@ -140,16 +171,17 @@ def impatient_table(name: str) -> Any:
     Args:
         name: The table's name.
     """
-    return _table(name, _IMPATIENT)
+    return _tables(_IMPATIENT)(name)
 
 
-def _table(name: str, config: Config) -> Any:
+def _tables(config: Config) -> Callable[[str], Any]:
     def make() -> Any:
-        made = _sdk().resource("dynamodb", config=config).Table(name)
+        made = _sdk().resource("dynamodb", config=config)
         _connecting_anew(made.meta.client)
         return made
 
-    return _WhenUsed(make)
+    database = _WhenUsed(make)
+    return lambda name: _WhenUsed(lambda: database.Table(name))
 
 
 def _connecting_anew(made: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from analysis import analyse
 from bakeoff_core.experiments.model import Experiment
 from engine.summary import DataQuality, Day, GroupSummary, Statistics, Summary
-from model_results import DayOfDrift, DayOfUse, Drift, Latency, ModelResult, ShadowResult
+from model_documents import DayOfDrift, DayOfUse, Drift, Latency, ModelResult, ShadowResult
 from results import (
     AlertResult,
     Distribution,

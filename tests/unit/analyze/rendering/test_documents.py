@@ -13,8 +13,8 @@ import pytest
 from analysis import analyse
 from bakeoff_core.experiments.model import Experiment
 from engine.summary import DataQuality, GroupSummary, Statistics, Summary
-from rendering.blocks import Kind
-from rendering.documents import KINDS, in_words, to_html, to_json, to_markdown
+from rendering.documents import in_words, to_html, to_json, to_markdown
+from rendering.kinds import KINDS, Kind
 from results import Detectable, Results
 from stats.means import Moments
 from stats.proportions import Proportion

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from rendering.blocks import Kind
-from rendering.documents import KINDS, to_html, to_json, to_markdown
+from rendering.documents import to_html, to_json, to_markdown
+from rendering.kinds import KINDS, Kind
 from rendering.offline import json_block
 from tests.unit.analyze.rendering.hostile import ATTACKS, attacked
 from tests.unit.analyze.rendering.reading import html_tables, markdown_tables

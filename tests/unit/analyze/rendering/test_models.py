@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from model_results import Drift, Latency, ModelResult, ShadowResult
+from model_documents import Drift, Latency, ModelResult, ShadowResult
 from rendering.blocks import Prose, Section, Table
 from rendering.documents import to_html, to_markdown
 from rendering.models import models_section

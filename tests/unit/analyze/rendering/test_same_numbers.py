@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from rendering.blocks import Kind
-from rendering.documents import KINDS, to_html, to_json, to_markdown
+from rendering.documents import to_html, to_json, to_markdown
+from rendering.kinds import KINDS, Kind
 from results import Results
 from tests.unit.analyze.rendering.reading import Tables, html_tables, markdown_tables, numbers
 from tests.unit.analyze.rendering.samples import full_results
