@@ -1,7 +1,8 @@
 """How long each function takes from its process's start to its first answer, beside a script with nothing to spare.
 
 The functions run as they were built, with their layers and byte-code, on a Python of the runtime's version that has the
-runtime's own packages; AWS is a moto server on loopback, which holds what the first event asks about. The script beside
+runtime's own packages; AWS is a moto server on loopback, which holds what the first event asks about, the last results
+of the experiment among it. The script beside
 imports what the function cannot do without (the SDK, the logger, pydantic, by which settings and input are checked, and
 what computes its answer), makes the AWS calls that this event cannot be answered without, and computes what has to be
 computed. Both run in turns. `BAKEOFF_BUILD_FOLDER` names a folder that SAM built before.
@@ -11,7 +12,8 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -19,6 +21,7 @@ from typing import Any
 
 from benchmarks.built import build_folder
 from benchmarks.environment import ROOT
+from benchmarks.import_times import milliseconds_by_package
 from benchmarks.report import Row, at_most, main
 from scripts.built_functions import Deployment, deploy, this_architecture
 from scripts.emulator import BuiltFunction
@@ -30,6 +33,7 @@ _SCRIPTS = Path(__file__).parent / "first_answers"
 _PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
 _ROUNDS = 3
 _WARM_UPS = 1
+_PACKAGES_SHOWN = 6
 
 
 EVENTS = {
@@ -49,37 +53,38 @@ EVENTS = {
 """The example event that each function answers first."""
 
 
-def seconds_of(function: BuiltFunction, script: str, event: Path) -> float:
-    """Run a process to its first answer, and say how long that took.
+def start(function: BuiltFunction, script: str, event: Path, *options: str) -> str:
+    """Run a process to its first answer, on a disk that no other one wrote to, and return what it told.
 
     Args:
         function: Whose packages and environment it has.
         script: What runs.
         event: The file that holds the event.
+        options: For Python.
 
     Raises:
-        RuntimeError: It gave none.
+        RuntimeError: It gave no answer.
     """
     paths = [function.code, *(layer / "python" for layer in function.layers)]
-    environment = {
-        "PATH": os.environ["PATH"],
-        "LANG": "C.UTF-8",
-        "TZ": ":UTC",
-        "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
-        "LAMBDA_TASK_ROOT": str(function.code),
-        "PYTHONPATH": os.pathsep.join(map(str, paths)),
-        **function.environment,
-    }
-    command = [str(_PYTHON), "-P", str(_SCRIPTS / f"{script}.py"), str(event), function.handler]
-    started = time.perf_counter()
-    process = subprocess.run(  # noqa: S603 - scripts of this package
-        command, cwd=function.code, env=environment, capture_output=True, check=False, text=True
-    )
-    elapsed = time.perf_counter() - started
+    with TemporaryDirectory() as disk:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "TZ": ":UTC",
+            "TMPDIR": disk,
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+            "LAMBDA_TASK_ROOT": str(function.code),
+            "PYTHONPATH": os.pathsep.join(map(str, paths)),
+            **function.environment,
+        }
+        command = [str(_PYTHON), "-P", *options, str(_SCRIPTS / f"{script}.py"), str(event), function.handler]
+        process = subprocess.run(  # noqa: S603 - scripts of this package
+            command, cwd=function.code, env=environment, capture_output=True, check=False, text=True
+        )
     if process.returncode != 0:
         raise RuntimeError(f"{function.name} by {script}: {process.stderr[-2_000:]}")
-    return elapsed
+    return process.stderr
 
 
 def event_of(name: str, deployment: Deployment, key: str) -> dict[str, Any]:
@@ -112,10 +117,26 @@ def measure(deployment: Deployment, names: Sequence[str]) -> Mapping[str, tuple[
                 event.write_text(json.dumps(event_of(name, deployment, key)))
                 scripts = "function", EVENTS[name].partition("-")[0]
                 for script, seconds in zip(scripts, found[name], strict=True):
-                    spent = seconds_of(function, script, event)
+                    started = time.perf_counter()
+                    start(function, script, event)
                     if turn >= _WARM_UPS:
-                        seconds.append(spent)
+                        seconds.append(time.perf_counter() - started)
     return found
+
+
+def imports(deployment: Deployment, names: Sequence[str]) -> Iterator[Row]:
+    """Say what the imports of each function take, of the packages that take most."""
+    key = put_key(deployment, "read")
+    with TemporaryDirectory() as scratch:
+        event = Path(scratch, "event.json")
+        for name in names:
+            event.write_text(json.dumps(event_of(name, deployment, key)))
+            told = start(deployment.functions[name], "function", event, "-X", "importtime")
+            packages = milliseconds_by_package(told)
+            most = ", ".join(f"{package} {spent:.0f}" for package, spent in islice(packages.items(), _PACKAGES_SHOWN))
+            yield Row(
+                f"{_short(name)}, ms of imports while they are timed", f"{sum(packages.values()):.0f}", detail=most
+            )
 
 
 def run() -> Sequence[Row]:
@@ -124,15 +145,21 @@ def run() -> Sequence[Row]:
         build = build_folder(Path(scratch, "build"))
         with deploy(build, this_architecture(), Path(scratch, "moto.log")) as deployment:
             found = measure(deployment, list(EVENTS))
-    return [
+            taken = list(imports(deployment, list(EVENTS)))
+    ratios = [
         at_most(
-            f"{name.removesuffix('Function')} over its script",
+            f"{_short(name)} over its script",
             median(mine / script for mine, script in zip(*seconds, strict=True)),
             1.3,
             f"{median(seconds[0]) * 1e3:.0f} ms over {median(seconds[1]) * 1e3:.0f} ms",
         )
         for name, seconds in found.items()
     ]
+    return [*ratios, *taken]
+
+
+def _short(name: str) -> str:
+    return name.removesuffix("Function")
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ from benchmarks.environment import become
 
 become("assign", "assign")
 
-import boto3  # noqa: E402 - importable from here on
-from moto import mock_aws  # noqa: E402
+from moto import mock_aws  # noqa: E402 - importable from here on
 
 from bakeoff_core.experiments.model import Experiment  # noqa: E402
 from bakeoff_core.stores.aws import table  # noqa: E402
 from bakeoff_core.stores.experiments import Audit, DynamoExperimentIndex, DynamoExperimentStore  # noqa: E402
 from benchmarks.read_units import item_bytes, units  # noqa: E402
 from benchmarks.report import Row, at_least, main  # noqa: E402
+from tests.aws import create_experiments_table  # noqa: E402
 
 TITLE = "Listing experiments"
 EXPERIMENTS, CHANGES = 200, 20
@@ -80,22 +80,7 @@ def _experiment(number: int) -> Experiment:
 def _read(items: Mapping[tuple[str, str], Item]) -> dict[str, int]:
     """List the experiments in both ways, and count the items that each looked at."""
     with mock_aws():
-        boto3.client("dynamodb").create_table(
-            TableName="experiments",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("name", "item", "listed")],
-            KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}, {"AttributeName": "item", "KeyType": "RANGE"}],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "listed",
-                    "KeySchema": [
-                        {"AttributeName": "listed", "KeyType": "HASH"},
-                        {"AttributeName": "name", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        create_experiments_table()
         experiments, looked_at = table("experiments"), {"Scan": 0, "Query": 0}
         with experiments.batch_writer() as batch:
             for item in items.values():

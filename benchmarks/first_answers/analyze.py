@@ -55,9 +55,29 @@ for folder in ("20260115T100000Z", "latest"):
         for form in ("html", "md", "json"):
             key = f"reports/script/{folder}/{kind}.{form}"
             s3.put_object(Bucket=os.environ["BAKEOFF_REPORT_BUCKET"], Key=key, Body=page.encode())
-# The run is claimed and ended, and the history, the models, the alerts and the overview have a call each, too.
-for _ in range(6):
-    dynamodb.describe_table(TableName=os.environ["BAKEOFF_RUNS_TABLE"])
+name = {"S": "recommendation_model_v2"}
+for state in ("claimed", "written", "done"):
+    dynamodb.update_item(
+        TableName=os.environ["BAKEOFF_RUNS_TABLE"],
+        Key={"experiment": name, "run": {"S": "script"}},
+        UpdateExpression="SET a = :a",
+        ExpressionAttributeValues={":a": {"S": state}},
+    )
+dynamodb.query(
+    TableName=os.environ["BAKEOFF_EXPERIMENTS_TABLE"],
+    KeyConditionExpression="#n = :n",
+    ExpressionAttributeNames={"#n": "name"},
+    ExpressionAttributeValues={":n": name},
+)
+version = {"name": {"S": "recommendation"}, "item": {"S": "version#v1"}}
+dynamodb.batch_get_item(RequestItems={os.environ["BAKEOFF_MODELS_TABLE"]: {"Keys": [version]}})
+alerts = os.environ["BAKEOFF_ALERTS_TABLE"]
+dynamodb.query(
+    TableName=alerts,
+    KeyConditionExpression="experiment = :e",
+    ExpressionAttributeValues={":e": name},
+)
+dynamodb.put_item(TableName=os.environ["BAKEOFF_OVERVIEWS_TABLE"], Item={"name": {"S": "script"}})
 answer = {"reports": 1, "version": item["version"]["N"]}
 sys.stderr.write(json.dumps(answer))
 sys.stderr.flush()
