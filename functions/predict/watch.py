@@ -69,8 +69,11 @@ class Watch:
 
     def _look(self) -> None:
         while True:
-            self._sooner.wait(min(max(0.0, self._looks_at - self._monotonic()), TIMEOUT_MAX))
-            self._sooner.clear()
+            seconds = self._looks_at - self._monotonic()
+            if seconds > 0:
+                self._sooner.wait(min(seconds, TIMEOUT_MAX))
+                self._sooner.clear()
+                continue
             # First, so that what is begun from here on and not among what is looked at is told of.
             self._looks_at = math.inf
             now = self._monotonic()

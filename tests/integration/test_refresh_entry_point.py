@@ -1,8 +1,9 @@
 """A bandit from its events to the weights that the next user is drawn with."""
 
 import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from bakeoff_core.stores.assignments import InMemoryAssignmentStore
 from bakeoff_core.stores.experiments import Audit, InMemoryExperimentIndex, InMemoryExperimentStore
 from bakeoff_core.stores.objects import InMemoryObjectStore
 from bakeoff_core.stores.streams import InMemoryEventSink
-from bandits import BanditRefresher
+from bandits import ArmCounter, BanditRefresher
 from engine.duckdb_engine import duckdb_over
 from refresh import Refresh, RefreshFailed, build_refresh
 from tests.support import NOON, SettableClock, counting_ids, experiment
@@ -39,11 +40,21 @@ class World:
         allocator = Allocator(stores, lambda: next(points), self.clock, 10, {})
         self.assigner = Assigner(self.experiments, self.clock, allocator)
         self.failures: list[str] = []
+        self.opened = 0
+
+    def add(self, **changes: Any) -> None:
+        self.experiments.put(experiment(**changes), Audit("t", "create", NOON))
 
     def refresh(self) -> Refresh:
         listed = InMemoryExperimentIndex(self.experiments)
         refresher = BanditRefresher(listed, self.arms, self.clock, lambda name, _error: self.failures.append(name))
-        return build_refresh(refresher, partial(duckdb_over, self.events, memory_mb=512))
+        return build_refresh(refresher, self.open_counter)
+
+    @contextmanager
+    def open_counter(self) -> Iterator[ArmCounter]:
+        self.opened += 1
+        with duckdb_over(self.events, memory_mb=512) as counter:
+            yield counter
 
     def meet(self, user: str) -> str:
         assignment = self.assigner.assign("checkout_button", user, {})
@@ -90,6 +101,15 @@ def test_what_users_did_moves_the_weights_that_the_next_one_is_drawn_with(world:
     assert exposure.metadata["weights"] == learnt
     assert (exposure.group_name, exposure.propensity) == ("treatment", learnt["treatment"])
     assert exposure.timestamp == NOON + timedelta(hours=1)
+
+
+def test_events_are_opened_once_for_all_bandits_that_are_due_and_not_at_all_for_none(world: World) -> None:
+    world.add(name="another", assignment_algorithm="bandit", bandit={"refresh_minutes": 30})
+    world.add(name="no_bandit")
+    assert sorted(world.refresh()()["epochs"]) == ["another", "checkout_button"]
+    assert world.opened == 1
+    assert world.refresh()()["epochs"] == {}
+    assert world.opened == 1
 
 
 def test_a_failure_is_visible_and_leaves_the_weights(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

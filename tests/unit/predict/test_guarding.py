@@ -196,6 +196,8 @@ def test_a_watch_sleeps_while_work_is_over_in_time() -> None:
     watch = Watch(monotonic)
     for _ in range(1_000):
         watch.end(watch.begin(3_600, lambda: None))
+    watch.begin(3_600, lambda: None)
+    Event().wait(0.3)
     assert readings["watch"] <= 4  # when its first sleep begins, and where that is interrupted
 
 

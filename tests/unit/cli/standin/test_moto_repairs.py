@@ -109,5 +109,7 @@ def test_records_that_are_put_at_once_are_read_as_others_are() -> None:
     (shard,) = backend.describe_stream(None, "events").shards.values()
     assert [record.data for record in shard.records.values()] == [data]
     assert put({"StreamName": "none", "Records": []}) == ("400 Bad Request", b"moto")
-    assert put({"StreamName": "events"}, "Kinesis_20131202.DescribeStream")[1] == b"moto"
+    again = {"StreamName": "events", "Records": [{"Data": data, "PartitionKey": "a"}]}
+    assert put(again, "Kinesis_20131202.DescribeStream")[1] == b"moto"
+    assert len(shard.records) == 1
     assert [json.loads(each)["StreamName"] for each in asked] == ["none", "events"]
