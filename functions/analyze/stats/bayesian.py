@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from scipy.special import betainc, betaincc, betaln, ndtr, ndtri, xlog1py, xlogy
 
 from stats.proportions import Proportion
+from stats.quadrature import on_panels
 
 _Numbers: TypeAlias = NDArray[np.float64]
 
-_NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(24)
+_POINTS_A_PANEL = 24
 _PANEL_ENDS = np.array([-14.0, -10, -8, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 8, 10, 14, 20, 40, 80])
 _HALVINGS_TO_0 = 2.0 ** np.arange(-100, 0)
 _HALVINGS_TO_1 = 2.0 ** np.arange(-1, -50, -1)
@@ -162,8 +163,7 @@ def _grid(first: Beta, second: Beta, *more: float) -> tuple[_Numbers, _Numbers]:
     if min(first.b, second.b) < 1:
         closer = (1 - cuts[-2]) * _HALVINGS_TO_1
         cuts = np.concatenate([cuts[:-1], 1 - closer[closer > _NEAREST_TO_1], cuts[-1:]])
-    half, centre = np.diff(cuts)[:, None] / 2, (cuts[:-1] + cuts[1:])[:, None] / 2
-    return (centre + half * _NODES).ravel(), (half * _NODE_WEIGHTS).ravel()
+    return on_panels(cuts, _POINTS_A_PANEL)
 
 
 def _quantile_of_difference(control: Beta, treatment: Beta, share: float) -> float:

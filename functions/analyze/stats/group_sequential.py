@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from stats.difference import Undefined
+from stats.quadrature import gauss_legendre
 
 METHOD = "group-sequential z, Lan-DeMets spending of O'Brien-Fleming shape; repeated interval"
 
 _Numbers: TypeAlias = NDArray[np.float64]
 
-_NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(160)
+_POINTS = 160
 _FARTHEST = 9.0  # standard deviations beyond which a double's normal tail no longer adds to 1
 _BISECTIONS = 60
 _SMALLEST_P = 1e-8
@@ -184,6 +185,7 @@ def _critical(
 def _carry(points: _Numbers, density: _Numbers, step: float, low: float, high: float) -> tuple[_Numbers, _Numbers]:
     """Take the mass of the paths that stay between low and high one look further."""
     half = (high - low) / 2
-    new = low + half * (_NODES + 1)
+    nodes, weights = gauss_legendre(_POINTS)
+    new = low + half * (nodes + 1)
     kernel = np.exp(-(((new[:, None] - points) / step) ** 2) / 2) / (step * sqrt(2 * np.pi))
-    return new, half * _NODE_WEIGHTS * (kernel @ density)
+    return new, half * weights * (kernel @ density)

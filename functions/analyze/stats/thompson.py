@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc, betaln, xlog1py, xlogy
 
+from stats.quadrature import on_panels
+
 _Numbers: TypeAlias = NDArray[np.float64]
 
 _PANEL_ENDS = np.array([-12.0, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 8, 12, 18, 27, 40])  # standard deviations
-_NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(16)
+_POINTS_A_PANEL = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,4 @@ def _grid(a: _Numbers, b: _Numbers) -> tuple[_Numbers, _Numbers]:
     mean = a / (a + b)
     deviation = np.sqrt(mean * (1 - mean) / (a + b + 1))
     ends = np.unique(np.clip(np.concatenate([(mean + deviation * _PANEL_ENDS).ravel(), [0.0, 1.0]]), 0, 1))
-    half = np.diff(ends)[:, None] / 2
-    centre = (ends[:-1] + ends[1:])[:, None] / 2
-    return (centre + half * _NODES).ravel(), (half * _NODE_WEIGHTS).ravel()
+    return on_panels(ends, _POINTS_A_PANEL)
