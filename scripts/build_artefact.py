@@ -98,6 +98,7 @@ class Artefact:
         target: The folder that SAM zips.
         provided_by: Folders of layers that the function always has; what they hold is not packaged again.
         closed: requirements.txt lists all that is needed, and what the packages ask for besides is left out.
+        prepared_by: Modules of the sources that the build runs, to do once what each start would do again.
         architecture: The processor, as pip's platform tags spell it.
     """
 
@@ -106,6 +107,7 @@ class Artefact:
     target: Path
     provided_by: tuple[Path, ...] = ()
     closed: bool = False
+    prepared_by: tuple[str, ...] = ()
     architecture: str = "x86_64"
 
     @property
@@ -124,6 +126,7 @@ def build(artefact: Artefact) -> None:
     shutil.copytree(
         artefact.source, artefact.root, ignore=shutil.ignore_patterns(*_SOURCE_LEFT_OUT), dirs_exist_ok=True
     )
+    prepare(artefact)
     compile_bytecode(artefact)
     set_times(artefact.target)
 
@@ -211,6 +214,16 @@ def prune(root: Path, patterns: Iterable[str] = _NEVER_READ) -> None:
                 path.unlink(missing_ok=True)
 
 
+def prepare(artefact: Artefact) -> None:
+    """Run the modules by which sources prepare themselves; what they import must be among the artefact's own packages.
+
+    Raises:
+        CalledProcessError: One failed; it has printed why.
+    """
+    for module in artefact.prepared_by:
+        subprocess.run([sys.executable, "-B", "-m", module], cwd=artefact.root, check=True, stdout=sys.stderr)
+
+
 def compile_bytecode(artefact: Artefact) -> None:
     """Compile every module to byte-code that is never checked against its source.
 
@@ -258,6 +271,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Artefact:
         action="store_true",
         help="requirements.txt lists everything: leave out what its packages ask for besides",
     )
+    parser.add_argument(
+        "--prepared-by",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="module of the sources to run once all is there: it does ahead of time what each start would do",
+    )
     parser.add_argument("--architecture", choices=["x86_64", "arm64"], default="x86_64", help="as in template.yaml")
     options = parser.parse_args(arguments)
     source, target = options.source.resolve(), options.target.resolve()
@@ -269,6 +289,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Artefact:
         target=target,
         provided_by=tuple(layer.resolve() for layer in options.provided_by),
         closed=options.closed,
+        prepared_by=tuple(options.prepared_by),
         architecture="aarch64" if options.architecture == "arm64" else options.architecture,
     )
 
@@ -279,7 +300,10 @@ def main() -> int:
     try:
         build(artefact)
     except subprocess.CalledProcessError as error:
-        print(f"{artefact.source}: pip failed with code {error.returncode}, see above", file=sys.stderr)
+        print(
+            f"{artefact.source}: {error.cmd[error.cmd.index('-m') + 1]} failed with code {error.returncode}, see above",
+            file=sys.stderr,
+        )
         return 1
     print(f"{artefact.target.name}: {unzipped_size(artefact.target) / 1e6:.1f} MB unzipped", file=sys.stderr)
     return 0

@@ -1,5 +1,7 @@
 """Reports in their bucket: written, listed, linked to."""
 
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +21,7 @@ LINK_SECONDS = 900
 #: By this tag the bucket's lifecycle finds the reports that expire; the latest ones have none and stay.
 DATED = {"retention": "dated"}
 
+_WRITES_AT_ONCE = 8  # as many connections as the SDK keeps, and some for others
 _ID_FORMAT = "%Y%m%dT%H%M%S.%fZ"
 
 
@@ -83,9 +86,13 @@ class Reports:
         """
         report = Report(results.experiment, report_id_at(results.computed_at))
         bodies = _bodies(results)
-        for name, body in bodies.items():
+
+        def put(name: str) -> None:
             key = _key(results.experiment, report.report_id, name)
-            self._objects.put_tagged(key, body, FILES[name].content_type, DATED)
+            self._objects.put_tagged(key, bodies[name], FILES[name].content_type, DATED)
+
+        _at_once(put, [name for name in FILES if name != RESULTS])
+        put(RESULTS)
         self._keep(results, bodies)
         return report
 
@@ -109,9 +116,11 @@ class Reports:
         return results if answered == asked else None
 
     def _keep(self, results: Results, bodies: dict[str, bytes]) -> None:
-        for name, body in bodies.items():
+        def put(name: str) -> None:
             key = _key(results.experiment, LATEST, name)
-            self._objects.put_newer(key, body, FILES[name].content_type, results.computed_at)
+            self._objects.put_newer(key, bodies[name], FILES[name].content_type, results.computed_at)
+
+        _at_once(put, FILES)
 
     def list(self, experiment: str) -> list[Report]:
         """List an experiment's reports, newest first."""
@@ -130,6 +139,11 @@ class Reports:
             return self._objects.presigned_url(_key(experiment, report_id, name), LINK_SECONDS)
         except ObjectNotFound:
             raise ReportNotFound(f"report_id: experiment {experiment!r} has no report {report_id!r}") from None
+
+
+def _at_once(put: Callable[[str], None], names: Iterable[str]) -> None:
+    with ThreadPoolExecutor(_WRITES_AT_ONCE) as pool:
+        list(pool.map(put, names))  # which raises what one of them raised
 
 
 def _bodies(results: Results) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 import importlib.util
 import marshal
 import os
+import sys
 from itertools import pairwise
 from pathlib import Path
 from types import CodeType
@@ -11,6 +12,7 @@ from scripts.build_artefact import (
     Artefact,
     build,
     has_requirements,
+    main,
     normalised,
     parse_arguments,
     platform_options,
@@ -72,6 +74,24 @@ def test_byte_code_is_unchecked_and_names_the_place_in_lambda(
     code = marshal.loads(compiled[16:])  # noqa: S302 - compiled a line above
     assert isinstance(code, CodeType)
     assert code.co_filename == place
+
+
+def test_modules_prepare_the_artefact_before_it_is_compiled(source: Path, tmp_path: Path) -> None:
+    (source / "prepare.py").write_text("open('made.py', 'w').write('import entry\\n')\n")
+    target = tmp_path / "target"
+    build(parse_arguments(["function", str(source), str(target), "--prepared-by", "prepare"]))
+    assert (target / "made.py").read_text() == "import entry\n"
+    assert Path(importlib.util.cache_from_source(str(target / "made.py"))).exists()
+
+
+def test_preparation_that_fails_fails_the_build(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (source / "prepare.py").write_text("raise SystemExit(3)\n")
+    arguments = ["build", "function", str(source), str(tmp_path / "target"), "--prepared-by", "prepare"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert main() == 1
+    assert "prepare failed with code 3" in capfd.readouterr().err
 
 
 def test_module_that_does_not_compile_fails_the_build(source: Path, tmp_path: Path) -> None:
