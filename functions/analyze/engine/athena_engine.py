@@ -102,6 +102,7 @@ def statement(experiment: Experiment, known: Iterable[Relation], query: str) -> 
         *(_with(relation.name, _constants(relation)) for relation in known),
         _with("arrivals", _arrivals(experiment)),
         _with("events", _events(experiment)),
+        _with("exposure_events", sql("athena/exposure_events")),
         *(_with(stage, sql(f"stages/{stage}")) for stage in _STAGES),
     ]
     return f"WITH {', '.join(parts)}\nSELECT * FROM (\n{query}) AS answer"

@@ -1,8 +1,9 @@
 """DuckDB as the engine: the event objects are fetched and summed up within the function."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +20,7 @@ from bakeoff_core.lake.files import EventFiles, Fetched
 from bakeoff_core.stores.objects import ObjectStore
 from engine.predictions import FindReference, ModelUse, count_predictions, load_predictions
 from engine.reading import needed, read_quality, read_summary
-from engine.relations import Relation, fields_of, looks_back, microseconds, relations, reward_relation
+from engine.relations import Relation, fields_of, known_types, looks_back, microseconds, relations, reward_relation
 from engine.statements import (
     ARM_COUNTS,
     CHEAP_STAGES,
@@ -38,6 +39,7 @@ from stats.thompson import ArmCounts
 _MEMORY_MB_PER_VCPU = 1_769  # Lambda's own measure
 _SMALLEST_MEMORY_MB = 256
 _HASHES_AT_ONCE = 8_000_000
+_MEMORY_PER_BYTE = 8  # of a compressed file of events, once they are in tables
 
 
 class DuckDBEngine:
@@ -69,13 +71,25 @@ class DuckDBEngine:
 
     def predictions(self, experiment: Experiment, find: FindReference, as_of: datetime | None = None) -> list[ModelUse]:
         """Reduce an experiment's prediction events, those from before a moment if one is given, to counts."""
-        with database(memory_limit_mb=self._memory_limit_mb, threads=self._threads) as connection:
-            self._read(experiment.start_time, lambda fetched: load_predictions(connection, fetched, experiment, as_of))
+        fetched = self._files.since(experiment.start_time)
+        with self._database(fetched) as connection:
+            self._load(
+                fetched,
+                experiment.start_time,
+                lambda readable: load_predictions(connection, readable, experiment, as_of),
+            )
             return count_predictions(connection, find)
 
-    def _read(self, start: datetime | None, load: Callable[[Fetched], bool]) -> None:
-        """Load events of a time or later: once again without the damaged objects where not all could be read."""
-        fetched = self._files.since(start)
+    def _database(self, fetched: Fetched) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Open a database for the events of files, with tables in memory only where they will fit."""
+        size = sum(file.stat().st_size for file in (*fetched.delivered, *fetched.compacted))
+        fits = size * _MEMORY_PER_BYTE < self._memory_limit_mb * 2**20
+        return database(
+            memory_limit_mb=self._memory_limit_mb, threads=self._threads, tables_in="memory" if fits else "file"
+        )
+
+    def _load(self, fetched: Fetched, start: datetime | None, load: Callable[[Fetched], bool]) -> None:
+        """Load the events of files: once again without the damaged ones where not all could be read."""
         try:
             whole = load(fetched)
         except duckdb.IOException:
@@ -85,10 +99,11 @@ class DuckDBEngine:
 
     @contextmanager
     def _units_of(self, experiment: Experiment, as_of: datetime | None) -> Iterator["_Pass"]:
-        start = experiment.start_time
-        with database(memory_limit_mb=self._memory_limit_mb, threads=self._threads) as connection:
+        start = None if experiment.start_time is None else experiment.start_time - looks_back(experiment)
+        fetched = self._files.since(start)
+        with self._database(fetched) as connection:
             pass_ = _Pass(connection, experiment)
-            self._read(None if start is None else start - looks_back(experiment), pass_.load)
+            self._load(fetched, start, pass_.load)
             pass_.choose(as_of)
             pass_.keep(STAGES_TO_UNITS)
             yield pass_
@@ -117,17 +132,17 @@ class Tables:
     def relation(self, relation: Relation) -> None:
         """Fill a table of constants."""
         columns = ", ".join(f"{name} {kind}" for name, kind in relation.columns)
-        self._connection.execute(f"CREATE TEMP TABLE {relation.name} ({columns})")
+        self._connection.execute(f"CREATE TABLE {relation.name} ({columns})")
         if relation.rows:
-            marks = ", ".join("?" * len(relation.columns))
-            statement = f"INSERT INTO {relation.name} VALUES ({marks})"  # noqa: S608 - a name of the code's own
-            self._connection.executemany(statement, relation.rows)
+            marks = f"({', '.join('?' * len(relation.columns))})"
+            statement = f"INSERT INTO {relation.name} VALUES {', '.join([marks] * len(relation.rows))}"  # noqa: S608 - a name of the code's own
+            self._connection.execute(statement, list(chain.from_iterable(relation.rows)))
 
     def keep(self, stages: Sequence[str]) -> None:
         """Work stages out, and keep those in tables that are dear to repeat."""
         for stage in stages:
             kind = "VIEW" if stage in CHEAP_STAGES else "TABLE"
-            self._connection.execute(f"CREATE TEMP {kind} {stage} AS {sql(f'stages/{stage}')}")
+            self._connection.execute(f"CREATE {kind} {stage} AS {sql(f'stages/{stage}')}")
 
     def ask(self, query: Query) -> list[tuple[Any, ...]]:
         """Run a query."""
@@ -151,8 +166,8 @@ class _Pass(Tables):
     def load(self, fetched: Fetched) -> bool:
         """Fill the table of lines anew, and say whether every line is an event."""
         self._unreadable_objects = fetched.unreadable
-        for name, pointers in self._exposure_pointers().items():
-            self._connection.execute(f"SET VARIABLE {name} = $pointers::VARCHAR[]", {"pointers": pointers})
+        for name, values in self._variables().items():
+            self._connection.execute(f"SET VARIABLE {name} = $values", {"values": values})
         self.run("create_arrived")
         sources: tuple[tuple[Format, tuple[Path, ...]], ...] = (
             ("delivered", fetched.delivered),
@@ -168,6 +183,7 @@ class _Pass(Tables):
     def choose(self, as_of: datetime | None) -> None:
         """Leave each event once, and fill the tables of what the experiment asks of them."""
         self.run("events")
+        self.run("exposure_events")
         compacted_away = self.run("repeated_arrivals")[0][0]
         self._duplicates = compacted_away + self._delete_duplicates()
         moment = microseconds(as_of)
@@ -220,10 +236,12 @@ class _Pass(Tables):
             "field_pointers": [_pointer(field) for field in fields_of(self._experiment)],
         }
 
-    def _exposure_pointers(self) -> dict[str, list[str]]:
+    def _variables(self) -> dict[str, object]:
         segments = self._experiment.analysis.segments
         groups = self._experiment.groups if self._experiment.bandit is not None else ()
         return {
+            "experiment": self._experiment.name,
+            "known_types": known_types(self._experiment),
             "exposure_pointers": [
                 "/reason",
                 *(f"/context{_pointer(segment)}" for segment in segments),

@@ -205,7 +205,7 @@ def _bin_counts(connection: duckdb.DuckDBPyConnection, name: str, version: str, 
         for variable in reference.variables
     }
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE bins (place BIGINT, cuts DOUBLE[], texts VARCHAR[], default_value VARCHAR)"
+        "CREATE OR REPLACE TABLE bins (place BIGINT, cuts DOUBLE[], texts VARCHAR[], default_value VARCHAR)"
     )
     connection.executemany(
         "INSERT INTO bins VALUES (?, ?, ?, ?)",

@@ -16,6 +16,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
 _HOURS_A_DAY = 24
+_OWN_TYPES = sorted({*EXPOSURE_TYPES, PREDICTION})
 _AGEING = frozenset({"conversion", "mean", "count", "ratio"})
 
 
@@ -73,6 +74,13 @@ def fields_of(experiment: Experiment) -> list[str]:
     return list(dict.fromkeys(amount.field for amount in amounts if amount.field is not None))
 
 
+def known_types(experiment: Experiment) -> list[str]:
+    """List the event types that an experiment's statistics tell apart, each once."""
+    amounts = [amount for metric in experiment.metrics for _, amount, _, _ in _parts(metric)]
+    named = [name for amount in amounts for name in (amount.event_type, amount.field) if name is not None]
+    return list(dict.fromkeys((*_OWN_TYPES, *named)))
+
+
 def looks_back(experiment: Experiment) -> timedelta:
     """Say how long before a unit's first exposure its events count for anything."""
     days = [metric.covariate.days for metric in experiment.metrics if metric.covariate is not None]
@@ -92,7 +100,7 @@ def relations(experiment: Experiment, as_of: int) -> list[Relation]:
         Relation(
             "own_types",
             (("event_type", "VARCHAR"), ("is_exposure", "BOOLEAN")),
-            tuple((name, name in EXPOSURE_TYPES) for name in sorted({*EXPOSURE_TYPES, PREDICTION})),
+            tuple((name, name in EXPOSURE_TYPES) for name in _OWN_TYPES),
         ),
         Relation(
             "metrics",

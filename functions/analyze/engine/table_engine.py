@@ -167,7 +167,7 @@ class Table:
             )
         time = "CAST(NULL AS BIGINT)" if columns.time is None else _microseconds(columns.time)
         self._connection.execute(
-            "CREATE TEMP TABLE table_rows AS "  # noqa: S608 - columns are quoted
+            "CREATE TABLE table_rows AS "  # noqa: S608 - columns are quoted
             f"SELECT {_text(columns.unit)} AS unit, "
             f"nullif({_NAME.format(text=_text(columns.group))}, '') AS group_name, "
             f"{time} AS happened_at, "
@@ -242,7 +242,7 @@ def open_table(path: Path, columns: Columns, *, memory_limit_mb: int = 2_048, th
         memory_limit_mb: What DuckDB may use before it spills to disk.
         threads: How many threads it uses.
     """
-    with database(memory_limit_mb=memory_limit_mb, threads=threads) as connection:
+    with database(memory_limit_mb=memory_limit_mb, threads=threads, tables_in="memory") as connection:
         yield Table(connection, path, columns)
 
 

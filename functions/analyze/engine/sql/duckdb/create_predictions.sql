@@ -1,6 +1,6 @@
 -- Predictions of one experiment, each once. Times are in UTC; features, prediction and probabilities as they were
 -- recorded; so is what a shadow model made beside them.
-CREATE OR REPLACE TEMP TABLE predictions (
+CREATE OR REPLACE TABLE predictions (
     event_id VARCHAR,
     received_at BIGINT,
     happened_at BIGINT,

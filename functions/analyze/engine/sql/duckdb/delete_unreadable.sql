@@ -1,7 +1,5 @@
 -- A line that is no event, or whose time lies outside the years 1 to 9999.
 DELETE FROM arrived
 WHERE
-    event_id IS NULL
-    OR event_type IS NULL
-    OR happened_at IS NULL
+    happened_at IS NULL
     OR happened_at NOT BETWEEN -62135596800000000 AND 253402300799999999

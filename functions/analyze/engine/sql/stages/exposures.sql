@@ -11,9 +11,8 @@ SELECT
     g.group_name IS NOT NULL AS known_group,
     (s.starts_at IS NULL OR e.happened_at >= s.starts_at)
     AND (s.ends_at IS NULL OR e.happened_at < s.ends_at) AS in_window
-FROM events AS e
+FROM exposure_events AS e
 CROSS JOIN settings AS s
-JOIN own_types AS o ON o.event_type = e.event_type AND o.is_exposure
 LEFT JOIN groups AS g ON g.group_name = e.group_name
 WHERE
     e.user_id IS NOT NULL

@@ -1,5 +1,5 @@
 -- Every value of every row that names a unit and a group. Words for true and false are 1 and 0.
-CREATE TEMP TABLE cells AS
+CREATE TABLE cells AS
 SELECT
     r.unit,
     r.group_name,

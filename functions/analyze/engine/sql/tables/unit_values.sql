@@ -1,6 +1,6 @@
 -- The value of every unit. Where a row is a unit, one whose value is missing is no part of the metric; where a row is
 -- an event, a unit without values counts as 0.
-CREATE TEMP TABLE unit_values AS
+CREATE TABLE unit_values AS
 WITH sums AS (
     SELECT
         unit,

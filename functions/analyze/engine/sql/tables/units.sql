@@ -1,5 +1,5 @@
 -- Each unit once, at its first row. One seen in two groups belongs to neither.
-CREATE TEMP TABLE units AS
+CREATE TABLE units AS
 SELECT
     unit AS user_id,
     coalesce(min(happened_at), 0) AS first_exposure,
