@@ -15,12 +15,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 
@@ -39,6 +42,7 @@ LINES_A_FILE = 250_000
 ROUNDS = 3
 SEVERAL_ROUNDS_UP_TO = 2 * MILLIONS
 RATIO_LIMIT = 1.5
+_SECONDS_BETWEEN_LOOKS_AT_THE_DISK = 0.1
 GROWTH_LIMIT = 1.2
 PARQUET_LIMIT = 2
 
@@ -79,11 +83,13 @@ class Run:
         processor_seconds: Of all threads, the median of the rounds.
         seconds: On the clock, likewise.
         peak_mb: The most memory of the process, in any round.
+        disk_bytes: The most that lay on disk, in any round.
     """
 
     processor_seconds: float
     seconds: float
     peak_mb: float
+    disk_bytes: int
 
 
 def generate(folder: Path, events: int) -> None:
@@ -113,12 +119,10 @@ def compact(source: Path, target: Path) -> None:
 
 def measure(ways: Sequence[tuple[str, Path]], rounds: int) -> list[Run]:
     """Run several ways in turns, and check that all of them count the same units."""
-    found: list[list[dict[str, float]]] = [[] for _ in ways]
+    found: list[list[dict[str, Any]]] = [[] for _ in ways]
     for _ in range(rounds):
         for runs, (way, folder) in zip(found, ways, strict=True):
-            command = [sys.executable, "-m", "benchmarks.analysis_once", way, str(folder)]
-            done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)  # noqa: S603 - ours
-            runs.append(json.loads(done.stdout))
+            runs.append(_once(way, folder))
     if len({json.dumps(runs[0]["groups"]) for runs in found}) > 1:
         raise AssertionError([runs[0]["groups"] for runs in found])
     return [
@@ -126,9 +130,38 @@ def measure(ways: Sequence[tuple[str, Path]], rounds: int) -> list[Run]:
             median(run["processor_seconds"] for run in runs),
             median(run["seconds"] for run in runs),
             max(run["peak_mb"] for run in runs),
+            max(run["disk_bytes"] for run in runs),
         )
         for runs in found
     ]
+
+
+def _once(way: str, folder: Path) -> dict[str, Any]:
+    """Run one way in a process of its own, and look at its disk meanwhile."""
+    most = 0
+    with TemporaryDirectory() as disk:
+        with subprocess.Popen(  # noqa: S603 - ours
+            [sys.executable, "-m", "benchmarks.analysis_once", way, str(folder)],
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": disk},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            while process.poll() is None:
+                most = max(most, _bytes_below(Path(disk)))
+                time.sleep(_SECONDS_BETWEEN_LOOKS_AT_THE_DISK)
+            told = process.communicate()[0]
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, process.args)
+    return {**json.loads(told), "disk_bytes": most}
+
+
+def _bytes_below(folder: Path) -> int:
+    total = 0
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # it went meanwhile
+            total += file.stat().st_size if file.is_file() else 0
+    return total
 
 
 def compared(events: int) -> tuple[Run, list[Row]]:
@@ -199,6 +232,13 @@ def run() -> list[Row]:
             most.peak_mb,
             MEMORY_MB,
             f"{most.seconds:.1f} s on the clock",
+        )
+    )
+    rows.append(
+        Row(
+            f"{max(sizes) / MILLIONS:g} million events: bytes on disk, an event",
+            f"{most.disk_bytes / max(sizes):.0f}",
+            detail=f"{most.disk_bytes / MILLIONS:,.0f} MB, the objects among them",
         )
     )
     return rows

@@ -114,6 +114,7 @@ NEEDS = (
     Need("to compact them", lambda need: need.compaction_seconds, time, "function_seconds"),
     Need("events of a look, 30 days", lambda need: need.look_events, amount),
     Need("their objects", lambda need: need.look_bytes, size),
+    Need("on disk, with the tables made of them", lambda need: need.look_disk_bytes, size),
     Need("DuckDB over them, 10 GB and 6 processors", lambda need: need.look_seconds, time),
     Need("Athena reads for a look", lambda need: need.athena_bytes, size),
     Need("logs a day", lambda need: need.logs_a_day, size),

@@ -16,7 +16,7 @@ from benchmarks.analysis import Run, compact, generate, growth
 folder = Path(sys.argv[1])
 generate(folder, 4_000)
 compact(folder, folder / "parquet")
-row = growth({200: Run(2e-4, 9, 9), 2_000: Run(4e-3, 9, 9)})
+row = growth({200: Run(2e-4, 9, 9, 0), 2_000: Run(4e-3, 9, 9, 0)})
 print(row.figure, row.met)
 """
 

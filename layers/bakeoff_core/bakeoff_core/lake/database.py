@@ -19,7 +19,7 @@ _SQL = Path(__file__).parent / "sql"
 _COVERAGE = "bakeoff"
 
 Format = Literal["delivered", "compacted"]
-TablesIn = Literal["memory", "file", "compressed file"]
+TablesIn = Literal["memory", "file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,15 @@ class Coverage:
 
 @contextmanager
 def database(
-    *, memory_limit_mb: int, threads: int, tables_in: TablesIn = "compressed file"
+    *, memory_limit_mb: int, threads: int, tables_in: TablesIn = "file"
 ) -> "Iterator[duckdb.DuckDBPyConnection]":
     """Open an empty database that spills to disk above its memory limit and fetches nothing from anywhere.
 
     Args:
         memory_limit_mb: What DuckDB may use; 128 MB is too little for it.
         threads: How many threads it uses.
-        tables_in: Where tables are kept. Those in a file leave the memory to the work on them, and are written only
-            once where tables in memory would be written each time that others push them out.
+        tables_in: Where tables are kept. Those in a file leave the memory to the work on them; they are compressed,
+            and written only once where tables in memory would be written each time that others push them out.
     """
     import duckdb  # noqa: PLC0415 - it is large, and whoever imports this may find nothing to do
 
@@ -64,8 +64,6 @@ def database(
         }
         place = ":memory:" if tables_in == "memory" else f"{folder}/events.duckdb"
         with duckdb.connect(place, config=config) as connection:
-            if tables_in == "file":
-                connection.execute("SET force_compression = 'uncompressed'")
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET enable_progress_bar = false")
             define_tie_break(connection)
