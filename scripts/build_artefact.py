@@ -75,6 +75,7 @@ _NEVER_READ: Final = (
     "onnxruntime/transformers",
     "numpy/random/_examples",
     "numpy/_pyinstaller",
+    "numpy/f2py/[!_]*",
     # scipy.stats and scipy.special import none of these.
     "scipy/cluster",
     "scipy/datasets",
@@ -86,6 +87,9 @@ _NEVER_READ: Final = (
     "adbc_driver_duckdb",
     "duckdb/experimental",
 )
+
+#: What is imported and never used: SciPy imports all that NumPy has, a compiler of Fortran among it.
+_EMPTIED: Final = ("numpy/f2py/__init__.py",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +216,9 @@ def prune(root: Path, patterns: Iterable[str] = _NEVER_READ) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
+    for name in _EMPTIED:
+        if (root / name).exists():
+            (root / name).write_text("")
 
 
 def prepare(artefact: Artefact) -> None:

@@ -1,9 +1,10 @@
 """Reports in their bucket: written, listed, linked to."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -86,19 +87,15 @@ class Reports:
         """
         report = Report(results.experiment, report_id_at(results.computed_at))
         bodies = _bodies(results)
-
-        def put(name: str) -> None:
-            key = _key(results.experiment, report.report_id, name)
-            self._objects.put_tagged(key, bodies[name], FILES[name].content_type, DATED)
-
-        _at_once(put, [name for name in FILES if name != RESULTS])
-        put(RESULTS)
-        self._keep(results, bodies)
+        dated = {name: partial(self._put_dated, report, name, body) for name, body in bodies.items()}
+        put_results = dated.pop(RESULTS)
+        _at_once([*dated.values(), *self._latest(results, bodies)])
+        put_results()
         return report
 
     def keep(self, results: Results) -> None:
         """Write the files of the latest report only, unless that is of a later moment."""
-        self._keep(results, _bodies(results))
+        _at_once(self._latest(results, _bodies(results)))
 
     def latest(self, experiment: Experiment) -> Results | None:
         """Read the last results of an experiment's present configuration.
@@ -115,12 +112,21 @@ class Reports:
         answered = (results.window.config_version, results.metrics, results.analysis, list(results.groups))
         return results if answered == asked else None
 
-    def _keep(self, results: Results, bodies: dict[str, bytes]) -> None:
-        def put(name: str) -> None:
-            key = _key(results.experiment, LATEST, name)
-            self._objects.put_newer(key, bodies[name], FILES[name].content_type, results.computed_at)
+    def _put_dated(self, report: Report, name: str, body: bytes) -> None:
+        key = _key(report.experiment, report.report_id, name)
+        self._objects.put_tagged(key, body, FILES[name].content_type, DATED)
 
-        _at_once(put, FILES)
+    def _latest(self, results: Results, bodies: dict[str, bytes]) -> Sequence[Callable[[], object]]:
+        return [
+            partial(
+                self._objects.put_newer,
+                _key(results.experiment, LATEST, name),
+                body,
+                FILES[name].content_type,
+                results.computed_at,
+            )
+            for name, body in bodies.items()
+        ]
 
     def list(self, experiment: str) -> list[Report]:
         """List an experiment's reports, newest first."""
@@ -141,9 +147,10 @@ class Reports:
             raise ReportNotFound(f"report_id: experiment {experiment!r} has no report {report_id!r}") from None
 
 
-def _at_once(put: Callable[[str], None], names: Iterable[str]) -> None:
+def _at_once(writes: Sequence[Callable[[], object]]) -> None:
     with ThreadPoolExecutor(_WRITES_AT_ONCE) as pool:
-        list(pool.map(put, names))  # which raises what one of them raised
+        for done in [pool.submit(write) for write in writes]:
+            done.result()  # which raises what it raised
 
 
 def _bodies(results: Results) -> dict[str, bytes]:

@@ -1,12 +1,13 @@
 """Reports in their bucket."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from analysis import analyse
-from bakeoff_core.errors import ReportNotFound
+from bakeoff_core.errors import DependencyUnavailable, ReportNotFound
 from bakeoff_core.stores.objects import InMemoryObjectStore
 from engine.summary import GroupSummary, Summary
 from reporting import Reports, report_id_at
@@ -52,6 +53,34 @@ def test_a_report_is_nine_files_and_the_latest(objects: InMemoryObjectStore, rep
         b"# checkout\\_button: Continue testing"
     )
     assert objects.get("reports/checkout_button/latest/executive.html").startswith(b"<!doctype html>")
+
+
+def test_a_report_is_listed_once_all_of_it_is_there(
+    objects: InMemoryObjectStore, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: list[tuple[str, bool]] = []
+    put_tagged = objects.put_tagged
+
+    def put(key: str, body: bytes, content_type: str, tags: Mapping[str, str]) -> None:
+        put_tagged(key, body, content_type, tags)
+        there.append((key, bool(reports.list("checkout_button"))))
+
+    monkeypatch.setattr(objects, "put_tagged", put)
+    reports.write(results())
+    assert [listed for _, listed in there] == [*[False] * (len(NAMES) - 1), True]
+
+
+def test_what_cannot_be_written_is_told(
+    objects: InMemoryObjectStore, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(key: str, *_: object) -> bool:
+        if key.endswith("executive.md"):
+            raise DependencyUnavailable("the object store")
+        return True
+
+    monkeypatch.setattr(objects, "put_newer", put)
+    with pytest.raises(DependencyUnavailable):
+        reports.keep(results())
 
 
 def test_ids_sort_by_time_in_utc() -> None:
