@@ -16,6 +16,7 @@ from bakeoff.standin.moto_repairs import (
     find_last_record_at_once,
     keep_no_metrics_of_streams,
     one_at_a_time,
+    parse_no_grammars,
     put_records_at_once,
 )
 
@@ -28,6 +29,7 @@ def main(account: str, region: str) -> None:
         region: Where they are.
     """
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    parse_no_grammars()
     find_last_record_at_once()
     copy_what_a_transaction_changes()
     keep_no_metrics_of_streams()

@@ -2,13 +2,14 @@
 
 import copy
 import json
+import sys
 import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from moto.dynamodb import models
 from moto.dynamodb.models import DynamoDBBackend
@@ -19,6 +20,15 @@ from moto.kinesis.models import KinesisBackend, Shard, kinesis_backends
 _PUT_RECORDS = "Kinesis_20131202.PutRecords"
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+def parse_no_grammars() -> None:
+    """Have jsonschema check no IRIs, which it does where a package is installed that takes seconds to be imported.
+
+    moto's CloudFormation imports jsonschema for API definitions, which the stand-in has none of.
+    """
+    modules: dict[str, Any] = cast("dict[str, Any]", sys.modules)
+    modules["rfc3987_syntax"] = None
 
 
 def one_at_a_time(application: Application) -> Application:

@@ -1,5 +1,7 @@
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import Any
@@ -77,6 +79,13 @@ def test_a_transaction_that_fails_leaves_no_trace(dynamodb: Any, order: int) -> 
     reasons = [reason["Code"] for reason in caught.value.response["CancellationReasons"]]
     assert reasons == ["None", "None", "None", "None", "ConditionalCheckFailed"][::order]
     assert contents(dynamodb) == before
+
+
+def test_stacks_are_made_without_a_grammar_of_iris() -> None:
+    program = "import sys; from bakeoff.standin.moto_repairs import parse_no_grammars; parse_no_grammars()\n"
+    program += "import moto.cloudformation.urls; print('jsonschema' in sys.modules, 'lark' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True).stdout
+    assert found == "True False\n"
 
 
 def test_records_that_are_put_at_once_are_read_as_others_are() -> None:
