@@ -18,6 +18,7 @@ from bakeoff.standin.moto_repairs import (
     one_at_a_time,
     parse_no_grammars,
     put_records_at_once,
+    read_new_records_only,
 )
 
 
@@ -31,6 +32,7 @@ def main(account: str, region: str) -> None:
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     parse_no_grammars()
     find_last_record_at_once()
+    read_new_records_only()
     copy_what_a_transaction_changes()
     keep_no_metrics_of_streams()
     everything = DomainDispatcherApplication(create_backend_app)

@@ -8,6 +8,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from moto.dynamodb import models
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
-from moto.kinesis.models import KinesisBackend, Shard, kinesis_backends
+from moto.kinesis.models import KinesisBackend, Record, Shard, kinesis_backends
 
 _PUT_RECORDS = "Kinesis_20131202.PutRecords"
 
@@ -92,6 +93,21 @@ def find_last_record_at_once() -> None:
         return next(reversed(shard.records), 0)
 
     setattr(Shard, "get_max_sequence_number", get_max_sequence_number)  # noqa: B010 - a method of somebody else's class
+
+
+def read_new_records_only() -> None:
+    """Let a shard be read from where a reader stands; moto looks at every record that it ever took, each time."""
+
+    def get_records(shard: Shard, last_sequence_id: str, limit: int | None) -> tuple[list[Record], int, int]:
+        last = next(reversed(shard.records), 0)
+        wanted = range(int(last_sequence_id) + 1, last + 1)
+        found = list(islice((shard.records[number] for number in wanted if number in shard.records), limit))
+        if not found:
+            return [], int(last_sequence_id), 0
+        behind = shard.records[last].created_at - found[-1].created_at
+        return found, found[-1].sequence_number, int(behind * 1_000)
+
+    setattr(Shard, "get_records", get_records)  # noqa: B010 - as above
 
 
 def copy_what_a_transaction_changes() -> None:

@@ -11,9 +11,13 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
-from moto.kinesis.models import kinesis_backends
+from moto.kinesis.models import Shard, kinesis_backends
 
-from bakeoff.standin.moto_repairs import copy_what_a_transaction_changes, put_records_at_once
+from bakeoff.standin.moto_repairs import (
+    copy_what_a_transaction_changes,
+    put_records_at_once,
+    read_new_records_only,
+)
 
 
 @pytest.fixture
@@ -79,6 +83,20 @@ def test_a_transaction_that_fails_leaves_no_trace(dynamodb: Any, order: int) -> 
     reasons = [reason["Code"] for reason in caught.value.response["CancellationReasons"]]
     assert reasons == ["None", "None", "None", "None", "ConditionalCheckFailed"][::order]
     assert contents(dynamodb) == before
+
+
+@pytest.mark.parametrize("taken", [0, 3, 5])
+def test_new_records_are_those_that_moto_finds(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = Shard(0, 0, 9)
+    for number in range(5):
+        shard.put_record("key", f"{number}", "0")
+        shard.records[number + 1].created_at = number / 8
+    questions = [(f"{taken}", limit) for limit in (None, 1, 2, 9)]
+    expected = [shard.get_records(*question) for question in questions]
+    monkeypatch.setattr(Shard, "get_records", Shard.get_records)  # is put back as it was
+    read_new_records_only()
+    assert [shard.get_records(*question) for question in questions] == expected
+    assert [record.data for record in shard.get_records("2", 2)[0]] == ["2", "3"]
 
 
 def test_stacks_are_made_without_a_grammar_of_iris() -> None:
