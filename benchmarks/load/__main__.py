@@ -139,9 +139,9 @@ def _target(options: argparse.Namespace) -> Iterator[tuple[str, str, Processes]]
 def _show(console: Console, name: str, lines: Sequence[Line], sentence: str) -> None:
     scenario = SCENARIOS[name]
     table = Table(title=f"{name}: {scenario.requests:,} requests by {scenario.users} users", title_justify="left")
-    table.add_column("", no_wrap=True)
+    table.add_column("", overflow="fold")
     for heading in ("requests", "failed", "a second", "p50", "p95", "p99"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for line in lines:
         times = (f"{each:,.0f} ms" for each in (line.p50, line.p95, line.p99))
         table.add_row(line.route, f"{line.requests:,}", f"{line.failures:,}", f"{line.per_second:,.0f}", *times)

@@ -70,7 +70,7 @@ def bottleneck(seconds: Mapping[str, float], elapsed: float, cores: int) -> str:
         return "nothing was measured"
     ranked = sorted(seconds.items(), key=lambda each: -each[1])
     shares = ", ".join(f"{name} {spent / total:.0%}" for name, spent in ranked if spent / total >= _LITTLE)
-    busy = total / (elapsed * cores)
+    busy = min(1.0, total / (elapsed * cores))  # ticks of a clock are counted, which a short load may have one more of
     limit = "the processors are the limit" if busy > 0.85 else "something waits"  # noqa: PLR2004 - nearly all
     return f"{busy:.0%} of {cores} processors were busy, so {limit}: {shares}"
 
