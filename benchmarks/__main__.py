@@ -21,7 +21,18 @@ from benchmarks.report import Row, table
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "RESULTS.md"
-NAMES = ("assignment", "prediction", "peers", "cold_start", "analysis", "memory", "intake", "listing", "scale_sim")
+NAMES = (
+    "assignment",
+    "prediction",
+    "peers",
+    "cold_start",
+    "analysis",
+    "compaction",
+    "memory",
+    "intake",
+    "listing",
+    "scale_sim",
+)
 PACKAGES = ("aws-lambda-powertools", "boto3", "duckdb", "growthbook", "numpy", "onnxruntime", "pydantic")
 
 

@@ -49,30 +49,52 @@ PARQUET_LIMIT = 2
 GENERATE = """
 COPY (
     SELECT
-        1 AS schema_version,
-        'e' || i AS event_id,
-        CASE i % 8 WHEN 0 THEN 'exposure' WHEN 1 THEN 'click' WHEN 2 THEN 'revenue' ELSE 'view' END AS event_type,
-        'user-' || user_number AS user_id,
-        strftime(moment, '%Y-%m-%dT%H:%M:%S.%fZ') AS "timestamp",
-        strftime(moment, '%Y-%m-%dT%H:%M:%S.%fZ') AS received_at,
-        CASE WHEN i % 8 = 2 THEN (hash(i) % 10000) / 100 END AS event_value,
-        CASE WHEN i % 8 = 0 THEN 'benchmark' END AS experiment_name,
-        CASE WHEN i % 8 = 0 THEN CASE WHEN user_number % 2 = 0 THEN 'control' ELSE 'treatment' END END AS group_name,
-        CASE WHEN i % 8 = 0 THEN 1 END AS config_version,
-        CASE WHEN i % 8 = 0
-            THEN {{'reason': 'split', 'context': {{'country': ['DE', 'AT', 'CH'][user_number % 3 + 1]}}}}::JSON
-            ELSE {{'page': i % 50}}::JSON
-        END AS metadata
+        CASE i % 8
+            WHEN 0 THEN to_json({{
+                'schema_version': 1, 'event_id': id, 'event_type': 'exposure', 'user_id': unit,
+                'timestamp': written, 'received_at': written, 'experiment_name': 'benchmark',
+                'group_name': CASE WHEN user_number % 2 = 0 THEN 'control' ELSE 'treatment' END,
+                'config_version': 1, 'propensity': 0.5,
+                'metadata': {{
+                    'assignment_id': md5(unit), 'reason': 'split',
+                    'context': {{'country': ['DE', 'AT', 'CH'][user_number % 3 + 1], 'plan': 'basic'}}
+                }}
+            }})
+            WHEN 2 THEN to_json({{
+                'schema_version': 1, 'event_id': id, 'event_type': 'revenue', 'user_id': unit,
+                'timestamp': written, 'received_at': written, 'event_value': (hash(i) % 10000) / 100,
+                'metadata': {{'page': '/item/' || i % 9999}}
+            }})
+            ELSE to_json({{
+                'schema_version': 1, 'event_id': id,
+                'event_type': CASE i % 8 WHEN 1 THEN 'click' ELSE 'view' END,
+                'user_id': unit, 'timestamp': written, 'received_at': written,
+                'metadata': {{'page': '/item/' || i % 9999, 'position': i % 7}}
+            }})
+        END
     FROM (
         SELECT
             i,
-            -- A user's exposure comes first, and of what follows one in two or three users does each.
-            CAST(CASE WHEN i % 8 = 0 THEN i // 8 ELSE hash(i, 'user') % (i // 8 + 1) END AS BIGINT) AS user_number,
-            TIMESTAMP '{start}' + to_microseconds((i * {spacing})::BIGINT) AS moment
-        FROM range({first}, {last}) AS numbers (i)
+            user_number,
+            'user-' || user_number AS unit,
+            strftime(moment, '%Y-%m-%dT%H:%M:%S.%fZ') AS written,
+            printf(
+                '%08x-%04x-7%s-8%s-%s',
+                epoch_ms(moment) >> 16, epoch_ms(moment) & 65535,
+                md5('e' || i)[1:3], md5('e' || i)[4:6], md5('e' || i)[7:18]
+            ) AS id
+        FROM (
+            SELECT
+                i,
+                -- A user's exposure comes first, and of what follows one in two or three users does each.
+                CAST(CASE WHEN i % 8 = 0 THEN i // 8 ELSE hash(i, 'user') % (i // 8 + 1) END AS BIGINT) AS user_number,
+                TIMESTAMP '{start}' + to_microseconds((i * {spacing})::BIGINT) AS moment
+            FROM range({first}, {last}) AS numbers (i)
+        )
     )
-) TO '{file}' (FORMAT json, COMPRESSION gzip)
+) TO '{file}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\t', COMPRESSION gzip)
 """
+"""Lines as the functions write them, with identifiers of version 7, which sort by time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +114,15 @@ class Run:
     disk_bytes: int
 
 
-def generate(folder: Path, events: int) -> None:
-    """Write events as delivery does, under the hour of the first of each object."""
-    spacing = timedelta(days=DAYS) / timedelta(microseconds=1) / events
+def generate(folder: Path, events: int, span: timedelta = timedelta(days=DAYS)) -> None:
+    """Write events as delivery does, under the hour of the first of each object.
+
+    Args:
+        folder: Where to.
+        events: How many.
+        span: The time that they are spread over.
+    """
+    spacing = span / timedelta(microseconds=1) / events
     for number, first in enumerate(range(0, events, LINES_A_FILE)):
         place = folder / "events" / partition(START + timedelta(microseconds=first * spacing))
         place.mkdir(parents=True, exist_ok=True)
@@ -122,7 +150,7 @@ def measure(ways: Sequence[tuple[str, Path]], rounds: int) -> list[Run]:
     found: list[list[dict[str, Any]]] = [[] for _ in ways]
     for _ in range(rounds):
         for runs, (way, folder) in zip(found, ways, strict=True):
-            runs.append(_once(way, folder))
+            runs.append(run_once("analysis_once", way, folder))
     if len({json.dumps(runs[0]["groups"]) for runs in found}) > 1:
         raise AssertionError([runs[0]["groups"] for runs in found])
     return [
@@ -136,12 +164,21 @@ def measure(ways: Sequence[tuple[str, Path]], rounds: int) -> list[Run]:
     ]
 
 
-def _once(way: str, folder: Path) -> dict[str, Any]:
-    """Run one way in a process of its own, and look at its disk meanwhile."""
+def run_once(module: str, way: str, folder: Path) -> dict[str, Any]:
+    """Run one way in a process of its own, and look at its disk meanwhile.
+
+    Args:
+        module: Which of the benchmarks' modules it is a way of.
+        way: Its name there.
+        folder: The lake.
+
+    Returns:
+        What it printed, and `disk_bytes`, the most that lay on disk.
+    """
     most = 0
     with TemporaryDirectory() as disk:
         with subprocess.Popen(  # noqa: S603 - ours
-            [sys.executable, "-m", "benchmarks.analysis_once", way, str(folder)],
+            [sys.executable, "-m", f"benchmarks.{module}", way, str(folder)],
             cwd=ROOT,
             env={**os.environ, "TMPDIR": disk},
             stdout=subprocess.PIPE,

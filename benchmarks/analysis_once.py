@@ -153,6 +153,24 @@ WAYS: Mapping[str, Callable[[Path], dict[str, int]]] = {
 }
 
 
+def timed(what: str, way: Callable[[], object]) -> None:
+    """Run a way once, and print its figures as JSON.
+
+    Args:
+        what: What the way returns.
+        way: What is run.
+    """
+    started, began = time.process_time(), time.perf_counter()
+    returned = way()
+    figures = {
+        "processor_seconds": time.process_time() - started,
+        "seconds": time.perf_counter() - began,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        what: returned,
+    }
+    print(json.dumps(figures))
+
+
 def main() -> None:
     """Run one way, and print its figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -160,15 +178,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    started, began = time.process_time(), time.perf_counter()
-    groups = WAYS[options.way](options.folder)
-    figures = {
-        "processor_seconds": time.process_time() - started,
-        "seconds": time.perf_counter() - began,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "groups": groups,
-    }
-    print(json.dumps(figures))
+    timed("groups", lambda: WAYS[options.way](options.folder))
 
 
 if __name__ == "__main__":

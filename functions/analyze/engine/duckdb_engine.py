@@ -39,7 +39,7 @@ from stats.thompson import ArmCounts
 _MEMORY_MB_PER_VCPU = 1_769  # Lambda's own measure
 _SMALLEST_MEMORY_MB = 256
 _HASHES_AT_ONCE = 8_000_000
-_MEMORY_PER_BYTE = 8  # of a compressed file of events, once they are in tables
+_MEMORY_PER_BYTE = 4  # of a compressed file of events, once they are in tables
 
 
 class DuckDBEngine:
