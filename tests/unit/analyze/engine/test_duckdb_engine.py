@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from bakeoff_core.experiments.model import Experiment
+from bakeoff_core.lake.database import database
 from bakeoff_core.lake.files import EventFiles
 from bakeoff_core.stores.objects import InMemoryObjectStore
 from engine.duckdb_engine import DuckDBEngine
@@ -132,6 +134,25 @@ def test_ids_that_repeat_are_found_in_whatever_part_their_hashes_fall(
     summary = summarise(exposure("a", "control"), *sales, *sales)
     assert revenue(summary).total == 20
     assert summary.quality.duplicate_events == 20
+
+
+@pytest.mark.parametrize(("memory_per_byte", "place"), [(4, "memory"), (10**9, "file")])
+def test_tables_are_in_a_file_where_memory_would_not_hold_them(
+    summarise: Summarise, monkeypatch: pytest.MonkeyPatch, memory_per_byte: int, place: str
+) -> None:
+    opened: list[str] = []
+
+    def spying(**options: Any) -> AbstractContextManager[Any]:
+        opened.append(options["tables_in"])
+        return database(**options)
+
+    monkeypatch.setattr("engine.duckdb_engine.database", spying)
+    monkeypatch.setattr("engine.duckdb_engine._MEMORY_PER_BYTE", memory_per_byte)
+    sale = event("a", "revenue", event_value=7)
+    summary = summarise(exposure("a", "control"), exposure("b", "treatment"), sale, sale, event("b", "click"))
+    assert opened == [place]
+    assert (revenue(summary).total, clicks(summary, "treatment")) == (7, (1, 1))
+    assert summary.quality.duplicate_events == 1
 
 
 def test_of_two_events_with_one_id_the_first_to_arrive_counts(summarise: Summarise) -> None:
