@@ -31,7 +31,7 @@ TITLE = "Cold starts"
 
 _SCRIPTS = Path(__file__).parent / "first_answers"
 _PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
-_ROUNDS = 3
+_ROUNDS = 7
 _WARM_UPS = 1
 _PACKAGES_SHOWN = 6
 
