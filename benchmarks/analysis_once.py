@@ -11,7 +11,7 @@ import json
 import os
 import resource
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copyfile
@@ -153,15 +153,22 @@ WAYS: Mapping[str, Callable[[Path], dict[str, int]]] = {
 }
 
 
-def timed(what: str, way: Callable[[], object]) -> None:
-    """Run a way once, and print its figures as JSON.
+def once(description: str, ways: Collection[str], what: str, run: Callable[[str, Path], object]) -> None:
+    """Run the way that the command line asks for, on one core, and print its figures as JSON.
 
     Args:
-        what: What the way returns.
-        way: What is run.
+        description: What the command does.
+        ways: What may be asked for.
+        what: What is returned.
+        run: Runs a way on a folder.
     """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("way", choices=ways)
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     started, began = time.process_time(), time.perf_counter()
-    returned = way()
+    returned = run(options.way, options.folder)
     figures = {
         "processor_seconds": time.process_time() - started,
         "seconds": time.perf_counter() - began,
@@ -171,15 +178,5 @@ def timed(what: str, way: Callable[[], object]) -> None:
     print(json.dumps(figures))
 
 
-def main() -> None:
-    """Run one way, and print its figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("way", choices=WAYS)
-    parser.add_argument("folder", type=Path)
-    options = parser.parse_args()
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    timed("groups", lambda: WAYS[options.way](options.folder))
-
-
 if __name__ == "__main__":
-    main()
+    once(__doc__, WAYS, "groups", lambda way, folder: WAYS[way](folder))

@@ -3,14 +3,11 @@
 python -m benchmarks.compaction_once compaction FOLDER
 """
 
-import argparse
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from benchmarks.environment import become
 
@@ -20,7 +17,7 @@ import duckdb  # noqa: E402 - importable from here on
 
 from bakeoff_core.lake.compaction import Bounds, Compactor  # noqa: E402
 from bakeoff_core.lake.keys import DELIVERED  # noqa: E402
-from benchmarks.analysis_once import START, Lake, timed  # noqa: E402
+from benchmarks.analysis_once import START, Lake, once  # noqa: E402
 
 _BOUNDS = Bounds()
 _MEMORY_OF_THE_BARE_QUERY_MB = 2_048  # in 256 MB, which compaction has, it fails
@@ -88,23 +85,14 @@ def bare(folder: Path, target: Path) -> None:
 WAYS: Mapping[str, Callable[[Path, Path], None]] = {"compaction": compaction, "bare": bare}
 
 
-def main() -> None:
-    """Run one way, and print its figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("way", choices=WAYS)
-    parser.add_argument("folder", type=Path)
-    options = parser.parse_args()
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+def written(way: str, folder: Path) -> dict[str, int]:
+    """Run a way, and say how much it wrote."""
     with TemporaryDirectory() as scratch:
         target = Path(scratch, "hour.parquet")
-
-        def written() -> dict[str, Any]:
-            WAYS[options.way](options.folder, target)
-            ((rows,),) = duckdb.execute("SELECT count(*) FROM read_parquet($file)", {"file": str(target)}).fetchall()
-            return {"rows": rows, "bytes": target.stat().st_size}
-
-        timed("written", written)
+        WAYS[way](folder, target)
+        ((rows,),) = duckdb.execute("SELECT count(*) FROM read_parquet($file)", {"file": str(target)}).fetchall()
+        return {"rows": rows, "bytes": target.stat().st_size}
 
 
 if __name__ == "__main__":
-    main()
+    once(__doc__, WAYS, "written", written)
