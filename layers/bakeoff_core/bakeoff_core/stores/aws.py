@@ -150,13 +150,6 @@ def client(service: str) -> Any:
     return _WhenUsed(lambda: _connecting_anew(_sdk().client(service, config=config)))
 
 
-def transfer_in_one_thread() -> Any:
-    """Say that an object is read part by part: who reads many of them has threads of its own, one for each."""
-    from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - it comes with S3's client, when that is made
-
-    return TransferConfig(use_threads=False)
-
-
 def impatient_client(service: str, seconds: float = 1) -> Any:
     """Make a client that asks once and waits little, for a caller who tries again or has another way.
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from bakeoff_core.clock import rfc3339
 from bakeoff_core.errors import DependencyUnavailable
-from bakeoff_core.stores.aws import aws_failures, transfer_in_one_thread
+from bakeoff_core.stores.aws import aws_failures
 
 _WHAT = "the object store"
 _MAX_DELETIONS_A_CALL = 1_000
@@ -171,7 +171,7 @@ class S3ObjectStore:
         """Read an object into a file."""
         with aws_failures(_WHAT):
             try:
-                self._client.download_file(self._bucket, key, str(path), Config=transfer_in_one_thread())
+                self._client.download_file(self._bucket, key, str(path))
             except ClientError as error:
                 raise _not_found_or_same(error, key) from error
 
