@@ -1,6 +1,6 @@
 """DuckDB as the engine: the event objects are fetched and summed up within the function."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from itertools import chain
@@ -38,8 +38,9 @@ from stats.thompson import ArmCounts
 
 _MEMORY_MB_PER_VCPU = 1_769  # Lambda's own measure
 _SMALLEST_MEMORY_MB = 256
-_HASHES_AT_ONCE = 8_000_000
+_IDS_AT_ONCE = 8_000_000
 _MEMORY_PER_BYTE = 4  # of a compressed file of events, once they are in tables
+_ENUMERATED = {"event_type": "EVENT_TYPE", "group_name": "GROUP_NAME", "part": "PART"}
 
 
 class DuckDBEngine:
@@ -124,14 +125,20 @@ def duckdb_over(objects: ObjectStore, *, memory_mb: int) -> Iterator[DuckDBEngin
 
 
 class Tables:
-    """The tables of one connection."""
+    """The tables of one connection.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    Args:
+        connection: The database.
+        kinds: By column name: types of columns that differ from those which the relations name.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, str] | None = None) -> None:
         self._connection = connection
+        self._kinds = kinds or {}
 
     def relation(self, relation: Relation) -> None:
         """Fill a table of constants."""
-        columns = ", ".join(f"{name} {kind}" for name, kind in relation.columns)
+        columns = ", ".join(f"{name} {self._kinds.get(name, kind)}" for name, kind in relation.columns)
         self._connection.execute(f"CREATE TABLE {relation.name} ({columns})")
         if relation.rows:
             marks = f"({', '.join('?' * len(relation.columns))})"
@@ -157,17 +164,18 @@ class _Pass(Tables):
     """One experiment's way through the tables."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, experiment: Experiment) -> None:
-        super().__init__(connection)
+        super().__init__(connection, _ENUMERATED)
         self._experiment = experiment
         self._unreadable_objects: tuple[str, ...] = ()
         self._unreadable_lines = 0
         self._duplicates = 0
+        for name, values in self._variables().items():
+            connection.execute(f"SET VARIABLE {name} = $values", {"values": values})
+        connection.execute(sql("duckdb/define"))
 
     def load(self, fetched: Fetched) -> bool:
         """Fill the table of lines anew, and say whether every line is an event."""
         self._unreadable_objects = fetched.unreadable
-        for name, values in self._variables().items():
-            self._connection.execute(f"SET VARIABLE {name} = $values", {"values": values})
         self.run("create_arrived")
         sources: tuple[tuple[Format, tuple[Path, ...]], ...] = (
             ("delivered", fetched.delivered),
@@ -176,7 +184,7 @@ class _Pass(Tables):
         for form, files in sources:
             if files:
                 show_lines(self._connection, form, files)
-                self.run("load_events", **self._parameters())
+                self.run("load_events")
         self._unreadable_lines = self.run("delete_unreadable")[0][0]
         return self._unreadable_lines == 0
 
@@ -214,46 +222,39 @@ class _Pass(Tables):
         return {group: ArmCounts(*counts) for group, *counts in self.ask(ARM_COUNTS)}
 
     def _delete_duplicates(self) -> int:
-        """Find the hashes that occur more than once by sorting them, which is faster than to group by them."""
+        """Find the ids that occur more than once by sorting them, which is faster than to group by them."""
         lines = self._connection.execute("SELECT count(*) FROM arrived").fetchall()[0][0]
-        parts = max(1, -(-lines // _HASHES_AT_ONCE))
-        repeated = np.concatenate([_repeated(self._hashes(part, parts)) for part in range(parts)])
+        parts = max(1, -(-lines // _IDS_AT_ONCE))
+        repeated = np.concatenate([_repeated(self._event_ids(part, parts)) for part in range(parts)])
         if not repeated.size:
             return 0
-        self._connection.register("repeated_hashes", {"hashed": repeated})
+        self._connection.register("repeated_ids", {"event_id": repeated})
         deleted: int = self.run("delete_duplicates")[0][0]
-        self._connection.unregister("repeated_hashes")
+        self._connection.unregister("repeated_ids")
         return deleted
 
-    def _hashes(self, part: int, parts: int) -> NDArray[np.uint64]:
-        found = self._connection.execute(sql("duckdb/hashes"), {"part": part, "parts": parts}).fetchnumpy()
-        return np.asarray(found["hashed"], np.uint64)
-
-    def _parameters(self) -> dict[str, object]:
-        return {
-            "experiment": self._experiment.name,
-            "exposure_types": sorted(EXPOSURE_TYPES),
-            "field_pointers": [_pointer(field) for field in fields_of(self._experiment)],
-        }
+    def _event_ids(self, part: int, parts: int) -> NDArray[np.uint64]:
+        found = self._connection.execute(sql("duckdb/event_ids"), {"part": part, "parts": parts}).fetchnumpy()
+        return np.asarray(found["event_id"], np.uint64)
 
     def _variables(self) -> dict[str, object]:
-        segments = self._experiment.analysis.segments
-        groups = self._experiment.groups if self._experiment.bandit is not None else ()
+        experiment = self._experiment
+        groups = [group.name for group in experiment.groups]
+        segments = [_pointer(segment) for segment in experiment.analysis.segments]
         return {
-            "experiment": self._experiment.name,
-            "known_types": known_types(self._experiment),
-            "exposure_pointers": [
-                "/reason",
-                *(f"/context{_pointer(segment)}" for segment in segments),
-                *(_pointer(segment) for segment in segments),
-            ],
-            "weight_pointers": [f"/weights{_pointer(group.name)}" for group in groups],
+            "experiment": experiment.name,
+            "known_types": known_types(experiment),
+            "group_names": groups,
+            "exposure_types": sorted(EXPOSURE_TYPES),
+            "exposure_pointers": ["/reason", *chain.from_iterable((f"/context{each}", each) for each in segments)],
+            "weight_pointers": [f"/weights{_pointer(name)}" for name in groups] if experiment.bandit else [],
+            "field_pointers": [_pointer(field) for field in fields_of(experiment)],
         }
 
 
-def _repeated(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    hashes = np.sort(hashes)
-    return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+def _repeated(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    ids = np.sort(ids)
+    return np.unique(ids[1:][ids[1:] == ids[:-1]])
 
 
 def _pointer(field: str) -> str:

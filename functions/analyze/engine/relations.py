@@ -42,20 +42,18 @@ class Periods:
     Attributes:
         start: When one of them begins, in microseconds since 1970.
         length: How long each is, in microseconds.
-        by_looks: Whether planned looks end them.
     """
 
     start: int
     length: int
-    by_looks: bool
 
     @classmethod
     def of(cls, experiment: Experiment) -> "Periods":
         """Take them from an experiment's plan."""
         looks, start, end = experiment.analysis.planned_looks, experiment.start_time, experiment.end_time
         if looks is None or start is None or end is None:
-            return cls(0, _DAY // _MICROSECOND, by_looks=False)
-        return cls((start - _EPOCH) // _MICROSECOND, max(1, (end - start) / looks // _MICROSECOND), by_looks=True)
+            return cls(0, _DAY // _MICROSECOND)
+        return cls((start - _EPOCH) // _MICROSECOND, max(1, (end - start) / looks // _MICROSECOND))
 
 
 def microseconds(moment: datetime | None) -> int | None:
@@ -145,7 +143,6 @@ def _settings(experiment: Experiment, as_of: int) -> Relation:
         ("late_after", "BIGINT", LATE_AFTER // _MICROSECOND),
         ("periods_from", "BIGINT", periods.start),
         ("period", "BIGINT", periods.length),
-        ("by_looks", "BOOLEAN", periods.by_looks),
         ("most_values", "BIGINT", MOST_VALUES),
         ("no_value", "VARCHAR", NO_VALUE),
         ("other_values", "VARCHAR", OTHER_VALUES),

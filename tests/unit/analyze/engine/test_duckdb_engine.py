@@ -15,7 +15,7 @@ from bakeoff_core.lake.database import database
 from bakeoff_core.lake.files import EventFiles
 from bakeoff_core.stores.objects import InMemoryObjectStore
 from engine.duckdb_engine import DuckDBEngine
-from engine.summary import Day, Summary
+from engine.summary import NO_VALUE, Day, Summary
 from stats.means import Moments
 from stats.proportions import Proportion
 
@@ -126,10 +126,10 @@ def test_an_event_id_counts_once_across_objects(store: InMemoryObjectStore, summ
     assert summary.quality.duplicate_events == 2
 
 
-def test_ids_that_repeat_are_found_in_whatever_part_their_hashes_fall(
+def test_ids_that_repeat_are_found_in_whatever_part_they_fall(
     summarise: Summarise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.duckdb_engine._HASHES_AT_ONCE", 4)
+    monkeypatch.setattr("engine.duckdb_engine._IDS_AT_ONCE", 4)
     sales = [event("a", "revenue", hour, event_value=1) for hour in range(1, 21)]
     summary = summarise(exposure("a", "control"), *sales, *sales)
     assert revenue(summary).total == 20
@@ -317,6 +317,26 @@ def test_names_are_data_and_never_sql(summarise: Summarise) -> None:
     )
     assert clicks(summary) == (1, 1)
     assert summary.groups["control"].metrics["quoted"] == Moments(1, 3.0, 0.0)
+
+
+def test_a_segment_is_told_by_any_single_value_of_the_context_and_else_of_the_metadata(summarise: Summarise) -> None:
+    told: dict[str, dict[str, Any]] = {
+        "a": {"context": {"plan": "{basic}"}},
+        "b": {"context": {"plan": ["basic"]}, "plan": "[pro]"},
+        "c": {"context": {"plan": {"name": "basic"}}, "plan": 2},
+        "d": {"context": {"plan": None}, "plan": True},
+        "e": {"context": {"plan": "pro"}, "plan": "basic"},
+        "f": {"plan": {}},
+        "g": {"reason": "split"},
+    }
+    lines = [exposure(user, "control", metadata=metadata) for user, metadata in told.items()]
+    summary = summarise(*lines, exposure("h", "control"), metrics=["click_rate"], analysis={"segments": ["plan"]})
+    units = {
+        value: metrics["click_rate"].n
+        for value, metrics in summary.groups["control"].segments["plan"].items()
+        if isinstance(metrics["click_rate"], Proportion)
+    }
+    assert units == {"2": 1, "[pro]": 1, "true": 1, "pro": 1, "{basic}": 1, NO_VALUE: 3}
 
 
 def test_offsets_are_honoured(summarise: Summarise) -> None:

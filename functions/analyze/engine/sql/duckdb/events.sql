@@ -1,7 +1,7 @@
 -- The events.
 CREATE OR REPLACE VIEW events AS
 SELECT
-    getvariable('known_types')[event_type] AS event_type,
+    event_type,
     user_id,
     happened_at,
     received_at,

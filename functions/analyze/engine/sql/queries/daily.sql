@@ -10,7 +10,12 @@ WITH entered AS (
 ),
 
 primary_values AS (
-    SELECT c.group_name, c.user_id, c.day, c.once, c.value
+    SELECT
+        c.group_name,
+        c.user_id,
+        c.happened_at - mod(mod(c.happened_at, 86400000000) + 86400000000, 86400000000) AS day,
+        c.once,
+        c.value
     FROM contributions AS c
     JOIN settings AS s ON s.primary_metric = c.position
     WHERE c.part = 'y' AND c.counts

@@ -1,9 +1,8 @@
--- What units contributed to each amount, on which day (UTC) and on which of their own days since first exposure: one
--- row for each event that counts. `counts` says whether it is part of the metric: within its hours, of a unit whose
--- hours are over. `age` is the number of a unit's own day, where that day is over and the metric is looked at by it.
--- `period` is where the time between two planned looks began, where looks are planned. An amount that names a field
--- and no event type reads what units did, so exposures and predictions are no part of it; nor are they of one that
--- names neither.
+-- What units contributed to each amount, when, and on which of their own days since first exposure: one row for each
+-- event that counts. `counts` says whether it is part of the metric: within its hours, of a unit whose hours are over.
+-- `age` is how long after first exposure a unit's own day began, where that day is over and the metric is looked at by
+-- it. An amount that names a field and no event type reads what units did, so exposures and predictions are no part of
+-- it; nor are they of one that names neither.
 WITH named AS (
     SELECT a.position, a.part, e.user_id, e.happened_at, e.event_type, e.event_value, e.field_values
     FROM events AS e
@@ -23,12 +22,7 @@ counted AS (
         a.once,
         u.group_name,
         e.user_id,
-        e.happened_at - mod(mod(e.happened_at, 86400000000) + 86400000000, 86400000000) AS day,
-        CASE
-            WHEN s.by_looks
-                THEN e.happened_at
-                    - mod(mod(e.happened_at - s.periods_from, s.period) + s.period, s.period)
-        END AS period,
+        e.happened_at,
         e.happened_at >= u.first_exposure + a.starts_after
         AND (a.ends_after IS NULL OR e.happened_at < u.first_exposure + a.ends_after)
         AND (a.over_after IS NULL OR u.first_exposure + a.over_after <= s.as_of) AS counts,
@@ -54,6 +48,6 @@ counted AS (
     WHERE u.group_name IS NOT NULL AND e.happened_at >= u.first_exposure + s.looks_from
 )
 
-SELECT position, part, once, group_name, user_id, day, period, counts, age, value
+SELECT position, part, once, group_name, user_id, happened_at, counts, age, value
 FROM counted
 WHERE value IS NOT NULL AND (counts OR age IS NOT NULL)

@@ -10,7 +10,7 @@ WITH chosen AS (
         c.value,
         CASE
             WHEN m.over_after IS NULL THEN greatest(
-                coalesce(c.period, c.day),
+                c.happened_at - mod(mod(c.happened_at - s.periods_from, s.period) + s.period, s.period),
                 u.first_exposure - mod(mod(u.first_exposure - s.periods_from, s.period) + s.period, s.period)
             )
             ELSE u.first_exposure + m.over_after - 1

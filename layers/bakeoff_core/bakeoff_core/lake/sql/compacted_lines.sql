@@ -14,7 +14,7 @@ SELECT
     propensity,
     model_name,
     model_version,
-    CAST(metadata AS JSON) AS metadata,
+    metadata,
     arrivals,
     filename
 FROM read_parquet({files}, filename = true)
