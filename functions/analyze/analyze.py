@@ -1,5 +1,7 @@
 """Lambda entry point: looks at experiments that are due (SQS), or that somebody names in a direct invocation."""
 
+from bakeoff_core.startup import end_startup
+
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -265,6 +267,7 @@ def _build_handler(settings: Settings) -> Handle:
 
 
 _handle = _build_handler(Settings.from_environment())
+end_startup()
 
 
 @logger.inject_lambda_context

@@ -1,5 +1,7 @@
 """Lambda entry point: the scheduled compaction of closed hours (EventBridge)."""
 
+from bakeoff_core.startup import end_startup
+
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -51,6 +53,7 @@ def _build_compactor(settings: Settings) -> Compactor:
 
 
 _compactor = _build_compactor(Settings.from_environment())
+end_startup()
 
 
 @logger.inject_lambda_context

@@ -1,5 +1,7 @@
 """Lambda entry point: what is due is put on the queue of the analysis, every few minutes (EventBridge)."""
 
+from bakeoff_core.startup import end_startup
+
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
@@ -38,6 +40,7 @@ def _build_dispatcher(settings: Settings) -> Dispatcher:
 
 
 _dispatcher = _build_dispatcher(Settings.from_environment())
+end_startup()
 
 
 @logger.inject_lambda_context

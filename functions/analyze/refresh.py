@@ -1,5 +1,7 @@
 """Lambda entry point: the scheduled refresh of the weights of running bandits (EventBridge)."""
 
+from bakeoff_core.startup import end_startup
+
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from functools import cache
@@ -70,6 +72,7 @@ def _build_refresh(settings: Settings) -> Refresh:
 
 
 _refresh = _build_refresh(Settings.from_environment())
+end_startup()
 
 
 @logger.inject_lambda_context

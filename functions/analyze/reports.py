@@ -1,5 +1,7 @@
 """Lambda entry point: statistics now, reports made, listed and downloaded, and the dashboard of all experiments."""
 
+from bakeoff_core.startup import end_startup
+
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -153,6 +155,7 @@ def _build_app(settings: Settings) -> FastAPI:
 
 _settings = Settings.from_environment()
 _handler = lambda_handler(_build_app(_settings), _settings.origin_secret)
+end_startup()
 
 
 @logger.inject_lambda_context

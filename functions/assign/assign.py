@@ -1,5 +1,7 @@
 """Lambda entry point: the group a user is in, by POST /ab_test/assign or as a feature flag by OFREP."""
 
+from bakeoff_core.startup import end_startup
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -135,6 +137,7 @@ def _build_api(settings: Settings) -> HttpApi:
 
 
 _api = _build_api(Settings.from_environment())
+end_startup()
 
 
 @naming_invocations

@@ -1,5 +1,7 @@
 """Lambda entry point: the management of experiments (/ab_test/experiments), with its documentation at /docs."""
 
+from bakeoff_core.startup import end_startup
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -184,6 +186,7 @@ def _build_app(settings: Settings) -> FastAPI:
 
 _settings = Settings.from_environment()
 _handler = lambda_handler(_build_app(_settings), _settings.origin_secret)
+end_startup()
 
 
 @logger.inject_lambda_context

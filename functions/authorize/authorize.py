@@ -1,5 +1,7 @@
 """Lambda entry point: may a request go through (HTTP API authorizer, payload format 2.0, simple responses)."""
 
+from bakeoff_core.startup import end_startup
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +46,9 @@ _authorizer = _build_authorizer(Settings.from_environment())
 
 
 # An event holds the caller's key, so no setting may have it logged.
+end_startup()
+
+
 @logger.inject_lambda_context(log_event=False)
 def handler(event: Mapping[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer API Gateway whether a request may go through."""

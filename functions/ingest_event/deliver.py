@@ -1,5 +1,7 @@
 """Lambda entry point: from the stream, and the queues beside it, to files (Kinesis and SQS)."""
 
+from bakeoff_core.startup import end_startup
+
 import base64
 import json
 import re
@@ -140,6 +142,7 @@ def _build_tallies(settings: Settings) -> TallyStore:
 
 _deliverer = _build_deliverer(Settings.from_environment())
 _failed_batches = FailedBatches(client("kinesis"))
+end_startup()
 
 
 @logger.inject_lambda_context

@@ -1,5 +1,7 @@
 """Lambda entry point: what users did (POST /ab_test/events)."""
 
+from bakeoff_core.startup import end_startup
+
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -96,6 +98,7 @@ def _build_api(settings: Settings, deadline: Deadline) -> HttpApi:
 
 _deadline = Deadline()
 _api = _build_api(Settings.from_environment(), _deadline)
+end_startup()
 
 
 @naming_invocations

@@ -1,5 +1,7 @@
 """Lambda entry point: notices from their queue to topics, mailboxes, Slack and webhooks (SQS)."""
 
+from bakeoff_core.startup import end_startup
+
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -95,6 +97,7 @@ def _build_notifier(settings: Settings) -> Notifier:
 
 
 _notifier = _build_notifier(Settings.from_environment())
+end_startup()
 
 
 @logger.inject_lambda_context

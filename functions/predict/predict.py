@@ -1,5 +1,7 @@
 """Lambda entry point: predictions, alone, in batches and in experiments, and the models behind them."""
 
+from bakeoff_core.startup import end_startup
+
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -183,6 +185,7 @@ def _services(settings: Settings) -> Services:
 _settings = Settings.from_environment()
 _deployed = _services(_settings)
 _api = build_api(_deployed).behind(_settings.origin_secret)
+end_startup()
 
 
 @naming_invocations
