@@ -72,22 +72,24 @@ class Monitor:
         """
         stop: AuditEntry | None = None
         if _is_over(experiment, now):
-            self._change(experiment.name, lambda watch, alerts: end_all(watch, alerts, now))
+            watch = self._change(experiment.name, lambda watch, alerts: end_all(watch, alerts, now))
         elif _is_live(experiment, now):
-            self._count(experiment, results, now)
+            watch = self._count(experiment, results, now)
+        else:
+            watch = self.alerts.watch(experiment.name)
         if _is_live(experiment, now):
             reason = why_stop(experiment, results, now)
             stop = None if reason is None else self._stop(experiment, results, reason)
         elif experiment.status == "stopped":
             # Whoever stopped it may have crashed before it told anybody.
             stop = self._latest_stop(experiment.name)
-        self._tell(experiment, stop)
+        self._tell(experiment, watch, stop)
         return _results(self.alerts.newest(experiment.name))
 
-    def _count(self, experiment: Experiment, results: Results, now: datetime) -> None:
+    def _count(self, experiment: Experiment, results: Results, now: datetime) -> Watch:
         judgement = judge(experiment, results, self._standings(experiment), now)
         rules, version = experiment.alert_rules, experiment.config_version
-        self._change(
+        return self._change(
             experiment.name,
             lambda watch, alerts: count_look(watch, alerts, judgement, rules, config_version=version, now=now),
         )
@@ -100,20 +102,20 @@ class Monitor:
             logger.exception("models could not be looked up", experiment_name=experiment.name)
             return None
 
-    def _change(self, name: str, change: Callable[[Watch, dict[str, Alert]], Step]) -> None:
+    def _change(self, name: str, change: Callable[[Watch, dict[str, Alert]], Step]) -> Watch:
         for _ in range(_ATTEMPTS):
             watch = self.alerts.watch(name)
             step = change(watch, self.alerts.get(name, watch.open_ids))
             if step.watch == watch:
-                return
+                return watch
             try:
-                self.alerts.record(step.watch, step.alerts)
+                changed = self.alerts.record(step.watch, step.alerts)
             except WatchChanged:
                 continue
             for untold in step.watch.untold[len(watch.untold) :]:
                 logger.info("alert", experiment_name=name, alert_id=untold.alert_id, change=untold.change)
                 count("alert_total", experiment=name, change=untold.change)
-            return
+            return changed
         raise DependencyUnavailable("the alert table")
 
     def _stop(self, looked_at: Experiment, results: Results, stop: Stop) -> AuditEntry | None:
@@ -143,9 +145,9 @@ class Monitor:
             return None
         return stops[-1]
 
-    def _tell(self, experiment: Experiment, stop: AuditEntry | None) -> None:
+    def _tell(self, experiment: Experiment, watch: Watch, stop: AuditEntry | None) -> None:
         """Hand over what nobody was told yet, and only then take it off the list: a notice's id makes it once."""
-        untold = self.alerts.watch(experiment.name).untold
+        untold = watch.untold
         alerts = self.alerts.get(experiment.name, {each.alert_id for each in untold})
         notices = [alert_notice(alerts[each.alert_id], each.change) for each in untold if each.alert_id in alerts]
         notices += [] if stop is None else [stop_notice(stop)]

@@ -100,9 +100,9 @@ class Rounds:
         if task.monitors and self.runs.reach(experiment.name, as_of):
             alerts = self.monitor.look(experiment, results, as_of)
             # A rule may have stopped it just now, which its history then tells.
-            status = self.experiments.get(experiment.name).status
-            background = self.looker.background.of(experiment, as_of)
-            results = results.model_copy(update={"alerts": alerts, "status": status, **background})
+            present = self.experiments.get(experiment.name)
+            background = {} if present == experiment else self.looker.background.of(experiment, as_of)
+            results = results.model_copy(update={"alerts": alerts, "status": present.status, **background})
         report = None
         if task.kind == "look":
             self.reports.keep(results)
