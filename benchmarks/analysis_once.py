@@ -11,7 +11,7 @@ import json
 import os
 import resource
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copyfile
@@ -25,7 +25,7 @@ import duckdb  # noqa: E402 - importable from here on
 
 from analysis import analyse  # noqa: E402
 from bakeoff_core.experiments.model import Experiment  # noqa: E402
-from bakeoff_core.stores.objects import InMemoryObjectStore  # noqa: E402
+from bakeoff_core.stores.objects import InMemoryObjectStore, Listed  # noqa: E402
 from engine.duckdb_engine import duckdb_over  # noqa: E402
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -87,11 +87,14 @@ class Lake(InMemoryObjectStore):
         super().__init__()
         self._folder = folder
 
-    def list(self, prefix: str, start_after: str = "") -> list[str]:
-        """List the keys of a prefix, in order."""
-        files = (path for path in self._folder.rglob("*") if path.is_file())
-        keys = (path.relative_to(self._folder).as_posix() for path in files)
-        return sorted(key for key in keys if key.startswith(prefix) and key > start_after)
+    def listing(self, prefix: str, start_after: str = "") -> Sequence[Listed]:
+        """List the files of a prefix, in order."""
+        files = {path.relative_to(self._folder).as_posix(): path for path in self._folder.rglob("*") if path.is_file()}
+        return [
+            Listed(key, path.stat().st_size)
+            for key, path in sorted(files.items())
+            if key.startswith(prefix) and key > start_after
+        ]
 
     def download(self, key: str, path: Path) -> None:
         """Copy a file."""

@@ -4,6 +4,10 @@ from typing import Any
 
 import boto3
 import pytest
+from boto3.exceptions import Boto3Error, RetriesExceededError
+from botocore.exceptions import ResponseStreamingError
+from botocore.response import StreamingBody
+from s3transfer.exceptions import S3DownloadFailedError
 
 from bakeoff_core.errors import DependencyUnavailable
 from bakeoff_core.stores.aws import client
@@ -50,6 +54,75 @@ def test_lists_keys_of_a_prefix_in_order_after_another(store: ObjectStore) -> No
     assert store.list("events/") == ["events/a", "events/b", "events/c"]
     assert store.list("events/", start_after="events/a") == ["events/b", "events/c"]
     assert store.list("nothing/") == []
+
+
+def test_reads_what_was_listed(store: ObjectStore, tmp_path: Path) -> None:
+    bodies = {"events/a": b"one", "events/b": b"", "events/c": bytes(range(256)) * 40_000}
+    for key, body in bodies.items():
+        store.put(key, body, "text/plain")
+    listing = store.listing("events/")
+    assert [(listed.key, listed.size) for listed in listing] == [(key, len(body)) for key, body in bodies.items()]
+    assert [listed.key for listed in store.listing("events/", start_after="events/a")] == ["events/b", "events/c"]
+    for listed in listing:
+        store.download_listed(listed, tmp_path / "file")
+        assert (tmp_path / "file").read_bytes() == bodies[listed.key]
+    store.delete(["events/a"])
+    with pytest.raises(ObjectNotFound, match="events/a"):
+        store.download_listed(listing[0], tmp_path / "file")
+
+
+def test_a_listed_object_is_read_by_one_request_and_a_large_one_by_parts(aws: None, tmp_path: Path) -> None:
+    s3 = client("s3")
+    boto3.client("s3").create_bucket(Bucket="lake")
+    store = S3ObjectStore(s3, "lake")
+    store.put("small", b"one", "text/plain")
+    store.put("large", bytes(9 * 1024**2), "text/plain")
+    requests: list[str] = []
+    s3.meta.events.register("before-call.s3.*", lambda model, **_: requests.append(model.name))
+    large, small = store.listing("")
+    for listed in (small, large):
+        store.download_listed(listed, tmp_path / "file")
+        assert (tmp_path / "file").stat().st_size == listed.size
+    assert requests == ["ListObjectsV2", "GetObject", "HeadObject", "GetObject", "GetObject"]
+
+
+@pytest.mark.parametrize(("breaks", "found"), [(2, b"whole"), (3, None)])
+def test_an_object_whose_body_breaks_off_is_read_again(
+    aws: None, monkeypatch: pytest.MonkeyPatch, breaks: int, found: bytes | None
+) -> None:
+    boto3.client("s3").create_bucket(Bucket="lake")
+    store = S3ObjectStore(client("s3"), "lake")
+    store.put("a", b"whole", "text/plain")
+    read = StreamingBody.read
+    left = iter([True] * breaks)
+
+    def breaking(body: StreamingBody, amt: int | None = None) -> bytes:
+        if next(left, False):
+            raise ResponseStreamingError(error="the connection broke off")
+        return read(body, amt)
+
+    monkeypatch.setattr(StreamingBody, "read", breaking)
+    if found is None:
+        with pytest.raises(DependencyUnavailable):
+            store.get("a")
+    else:
+        assert store.get("a") == found
+
+
+@pytest.mark.parametrize(
+    "failure", [RetriesExceededError(Boto3Error("reset")), S3DownloadFailedError("another object lies there now")]
+)
+def test_a_transfer_that_gives_up_is_an_unavailable_dependency(
+    aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    s3 = client("s3")
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(s3, "download_file", fail)
+    with pytest.raises(DependencyUnavailable):
+        S3ObjectStore(s3, "lake").download("a", tmp_path / "file")
 
 
 def test_lists_more_keys_than_a_page_holds(store: ObjectStore) -> None:

@@ -56,6 +56,7 @@ class DuckDBEngine:
         self._files = files
         self._memory_limit_mb = memory_limit_mb
         self._threads = threads
+        self._looked_at: tuple[Experiment, datetime | None, Fetched] | None = None
 
     def summarise(self, experiment: Experiment, as_of: datetime | None = None) -> Summary:
         """Reduce an experiment's events from before a moment, if one is given, to sufficient statistics."""
@@ -71,8 +72,11 @@ class DuckDBEngine:
             return pass_.arm_counts(reward, timedelta(hours=bandit.attribution_window_hours))
 
     def predictions(self, experiment: Experiment, find: FindReference, as_of: datetime | None = None) -> list[ModelUse]:
-        """Reduce an experiment's prediction events, those from before a moment if one is given, to counts."""
-        fetched = self._files.since(experiment.start_time)
+        """Reduce an experiment's prediction events, those from before a moment if one is given, to counts.
+
+        After a summary of the same experiment they are of the same objects.
+        """
+        fetched = self._objects_of(experiment)
         with self._database(fetched) as connection:
             self._load(
                 fetched,
@@ -89,14 +93,23 @@ class DuckDBEngine:
             memory_limit_mb=self._memory_limit_mb, threads=self._threads, tables_in="memory" if fits else "file"
         )
 
-    def _load(self, fetched: Fetched, start: datetime | None, load: Callable[[Fetched], bool]) -> None:
-        """Load the events of files: once again without the damaged ones where not all could be read."""
+    def _load(self, fetched: Fetched, start: datetime | None, load: Callable[[Fetched], bool]) -> Fetched:
+        """Load the events of files, once again without the damaged ones where not all could be read; say which."""
         try:
             whole = load(fetched)
         except duckdb.IOException:
             whole = False
         if not whole and self._files.verify():
-            load(self._files.since(start))
+            fetched = self._files.since(start)
+            load(fetched)
+        return fetched
+
+    def _objects_of(self, experiment: Experiment) -> Fetched:
+        if self._looked_at is not None:
+            looked_at, start, fetched = self._looked_at
+            if looked_at is experiment and start == experiment.start_time:
+                return fetched
+        return self._files.since(experiment.start_time)
 
     @contextmanager
     def _units_of(self, experiment: Experiment, as_of: datetime | None) -> Iterator["_Pass"]:
@@ -104,7 +117,7 @@ class DuckDBEngine:
         fetched = self._files.since(start)
         with self._database(fetched) as connection:
             pass_ = _Pass(connection, experiment)
-            self._load(fetched, start, pass_.load)
+            self._looked_at = (experiment, start, self._load(fetched, start, pass_.load))
             pass_.choose(as_of)
             pass_.keep(STAGES_TO_UNITS)
             yield pass_

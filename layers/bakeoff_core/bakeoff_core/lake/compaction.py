@@ -1,6 +1,6 @@
 """Compaction: the many small objects of a closed hour become one Parquet object, and no reader can tell when."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,7 +13,7 @@ from bakeoff_core.clock import Clock
 from bakeoff_core.lake.database import Coverage, Format, database, read_coverage, show_lines, statement
 from bakeoff_core.lake.files import is_intact
 from bakeoff_core.lake.keys import DELIVERED, compacted_key, end_of, partition_of
-from bakeoff_core.stores.objects import ObjectChanged, ObjectNotFound, ObjectStore
+from bakeoff_core.stores.objects import Listed, ObjectChanged, ObjectNotFound, ObjectStore
 from bakeoff_core.telemetry import logger
 
 if TYPE_CHECKING:
@@ -90,24 +90,24 @@ class Compactor:
         """
         done = Compaction()
         latest_end = self._clock() - self._bounds.settle
-        keys = [key for key in self._objects.list(DELIVERED) if not key.endswith("/")]
-        for partition, group in groupby(keys, key=partition_of):
+        delivered = [listed for listed in self._objects.listing(DELIVERED) if not listed.key.endswith("/")]
+        for partition, group in groupby(delivered, key=lambda listed: partition_of(listed.key)):
             if partition is None or end_of(partition) > latest_end:
                 continue
             if out_of_time():
                 return replace(done, finished=False)
-            done = self._try(partition, [key.rpartition("/")[2] for key in group], done)
+            done = self._try(partition, {listed.key.rpartition("/")[2]: listed for listed in group}, done)
         return done
 
-    def _compact(self, partition: str, names: Sequence[str], done: Compaction) -> Compaction:
+    def _compact(self, partition: str, delivered: Mapping[str, Listed], done: Compaction) -> Compaction:
         key = compacted_key(partition)
         with TemporaryDirectory() as scratch:
             folder = Path(scratch)
             version = self._objects.version(key)
             coverage = self._download_compacted(key, folder) if version is not None else None
             covered = coverage.objects if coverage is not None else frozenset[str]()
-            new = [name for name in names if name not in covered]
-            tidy = self._download_tidy(partition, new, folder)
+            new = {name: listed for name, listed in delivered.items() if name not in covered}
+            tidy = self._download_tidy(new, folder)
             done = replace(done, left=done.left + len(new) - len(tidy))
             if tidy:
                 successor = Coverage(covered.union(tidy), self._clock())
@@ -116,16 +116,16 @@ class Compactor:
                 self._objects.replace(key, target, PARQUET_TYPE, version)
                 return replace(done, written=done.written + 1, objects=done.objects + len(tidy))
         if coverage is not None and self._clock() - coverage.written_at >= self._bounds.grace:
-            old = [f"{DELIVERED}{partition}{name}" for name in names if name in covered]
+            old = [f"{DELIVERED}{partition}{name}" for name in delivered if name in covered]
             self._objects.delete(old)
             done = replace(done, deleted=done.deleted + len(old))
         return done
 
-    def _try(self, partition: str, names: Sequence[str], done: Compaction) -> Compaction:
+    def _try(self, partition: str, delivered: Mapping[str, Listed], done: Compaction) -> Compaction:
         import duckdb  # noqa: PLC0415 - it is large, and most runs find nothing to compact
 
         try:
-            return self._compact(partition, names, done)
+            return self._compact(partition, delivered, done)
         except (duckdb.Error, ObjectChanged, ObjectNotFound):
             logger.exception("hour not compacted", partition=partition)
             return replace(done, failed=(*done.failed, partition))
@@ -140,13 +140,13 @@ class Compactor:
             raise IOException(f"{key}: is damaged or was not written by compaction")
         return coverage
 
-    def _download_tidy(self, partition: str, names: Sequence[str], folder: Path) -> dict[str, Path]:
+    def _download_tidy(self, delivered: Mapping[str, Listed], folder: Path) -> dict[str, Path]:
         """Fetch delivered objects, and leave out those that Parquet could not hold as they are."""
         fetched: dict[str, Path] = {}
-        for index, name in enumerate(names):
+        for index, (name, listed) in enumerate(delivered.items()):
             path = folder / f"{index:08}{'.ndjson.gz' if name.endswith('.gz') else '.ndjson'}"
             with suppress(ObjectNotFound):  # deleted since: a user's data may go at any time
-                self._objects.download(f"{DELIVERED}{partition}{name}", path)
+                self._objects.download_listed(listed, path)
                 if path.suffix != ".gz" or is_intact(path):
                     fetched[name] = path
         untidy = self._untidy(list(fetched.values()))

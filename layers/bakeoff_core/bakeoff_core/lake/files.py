@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bakeoff_core.lake.database import Coverage, read_coverages
 from bakeoff_core.lake.keys import COMPACTED, DELIVERED, partition, partition_of
-from bakeoff_core.stores.objects import ObjectNotFound, ObjectStore
+from bakeoff_core.stores.objects import Listed, ObjectNotFound, ObjectStore
 
 _SKEW = timedelta(hours=1)  # by how much a sender's clock may run ahead of the arrival time in the key
 _DOWNLOADS_AT_ONCE = 8
@@ -88,8 +88,8 @@ class EventFiles:
 
     def _since(self, start: datetime | None, end: datetime | None) -> Fetched:
         # In this order: what is deleted between the two lists stands in an object of the second.
-        delivered = self._keys(DELIVERED, start, end)
-        compacted = self._keys(COMPACTED, start, end)
+        delivered = self._list(DELIVERED, start, end)
+        compacted = self._list(COMPACTED, start, end)
         self._fetch_all(compacted)
         covered = {
             f"{DELIVERED}{partition_of(key)}{name}"
@@ -97,7 +97,7 @@ class EventFiles:
             if (coverage := self._files[key].coverage) is not None
             for name in coverage.objects
         }
-        left = [key for key in delivered if key not in covered]
+        left = {key: listed for key, listed in delivered.items() if key not in covered}
         self._fetch_all(left)
         return Fetched(
             delivered=tuple(self._files[key].path for key in left if self._files[key].intact),
@@ -105,28 +105,34 @@ class EventFiles:
             unreadable=tuple(key for key in (*left, *compacted) if not self._files[key].intact),
         )
 
-    def _keys(self, prefix: str, start: datetime | None, end: datetime | None) -> list[str]:
+    def _list(self, prefix: str, start: datetime | None, end: datetime | None) -> dict[str, Listed]:
         after = f"{prefix}{partition(start - _SKEW).removesuffix('/')}" if start is not None else ""
         last = f"{prefix}{partition(end)}\uffff" if end is not None else "\uffff"
-        return [key for key in self._objects.list(prefix, after) if not key.endswith("/") and key < last]
+        return {
+            listed.key: listed
+            for listed in self._objects.listing(prefix, after)
+            if not listed.key.endswith("/") and listed.key < last
+        }
 
-    def _fetch_all(self, keys: Sequence[str]) -> None:
-        missing = [key for key in keys if key not in self._files]
-        targets = [self._target(next(self._targets), key) for key in missing]
+    def _fetch_all(self, objects: Mapping[str, Listed]) -> None:
+        missing = [listed for key, listed in objects.items() if key not in self._files]
+        targets = [self._target(next(self._targets), listed.key) for listed in missing]
         with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
             intact = list(pool.map(self._fetch, missing, targets))
         coverages = read_coverages([target for target in targets if target.suffix == _PARQUET])
-        for key, target, whole in zip(missing, targets, intact, strict=True):
+        for listed, target, whole in zip(missing, targets, intact, strict=True):
             coverage = coverages.get(target)
-            self._files[key] = _File(target, whole and (target.suffix != _PARQUET or coverage is not None), coverage)
+            self._files[listed.key] = _File(
+                target, whole and (target.suffix != _PARQUET or coverage is not None), coverage
+            )
 
     def _target(self, index: int, key: str) -> Path:
         if key.startswith(COMPACTED):
             return self._folder / f"{index:08}{_PARQUET}"
         return self._folder / f"{index:08}.ndjson{'.gz' if key.endswith('.gz') else ''}"
 
-    def _fetch(self, key: str, target: Path) -> bool:
-        self._objects.download(key, target)
+    def _fetch(self, listed: Listed, target: Path) -> bool:
+        self._objects.download_listed(listed, target)
         return not self._verified or _is_whole(target)
 
 

@@ -1,13 +1,15 @@
 """Where artefacts, events and reports are kept: objects by key."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import md5
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from botocore.exceptions import ClientError
+from boto3.exceptions import RetriesExceededError
+from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError
 
 from bakeoff_core.clock import rfc3339
 from bakeoff_core.errors import DependencyUnavailable
@@ -16,6 +18,8 @@ from bakeoff_core.stores.aws import aws_failures
 _WHAT = "the object store"
 _MAX_DELETIONS_A_CALL = 1_000
 _MOST_WRITERS_AT_ONCE = 10
+_PART_BYTES = 8 * 1024**2  # of the SDK's transfers
+_READINGS = 3
 _MOMENT = "moment"
 _CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404", "409", "412"})
 
@@ -28,6 +32,19 @@ class ObjectChanged(Exception):
     """Somebody else wrote or deleted the object since it was looked at."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object as a list shows it.
+
+    Attributes:
+        key: Its key.
+        size: Its bytes.
+    """
+
+    key: str
+    size: int
+
+
 class ObjectStore(Protocol):
     """Objects by key. Every implementation passes tests/contract/test_object_store.py."""
 
@@ -37,6 +54,10 @@ class ObjectStore(Protocol):
 
     def download(self, key: str, path: Path) -> None:
         """Read an object into a file. Raises ObjectNotFound."""
+        ...
+
+    def download_listed(self, listed: Listed, path: Path) -> None:
+        """Read an object into a file, by a single request if its size allows that. Raises ObjectNotFound."""
         ...
 
     def put(self, key: str, body: bytes, content_type: str) -> None:
@@ -75,6 +96,10 @@ class ObjectStore(Protocol):
         """List the keys with a prefix that sort after another key, in order."""
         ...
 
+    def listing(self, prefix: str, start_after: str = "") -> Sequence[Listed]:
+        """List the objects with a prefix whose keys sort after another key, in order."""
+        ...
+
     def presigned_url(self, key: str, expires_seconds: int) -> str:
         """Make a link that reads an object without credentials for a while. Raises ObjectNotFound."""
         ...
@@ -99,6 +124,10 @@ class InMemoryObjectStore:
     def download(self, key: str, path: Path) -> None:
         """Read an object into a file."""
         path.write_bytes(self.get(key))
+
+    def download_listed(self, listed: Listed, path: Path) -> None:
+        """Read an object into a file."""
+        self.download(listed.key, path)
 
     def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object over what was there."""
@@ -140,6 +169,10 @@ class InMemoryObjectStore:
         """List the keys with a prefix that sort after another key, in order."""
         return sorted(key for key in self._objects if key.startswith(prefix) and key > start_after)
 
+    def listing(self, prefix: str, start_after: str = "") -> Sequence[Listed]:
+        """List the objects with a prefix whose keys sort after another key, in order."""
+        return [Listed(key, len(self.get(key))) for key in self.list(prefix, start_after)]
+
     def presigned_url(self, key: str, expires_seconds: int) -> str:
         """Make a link that names the object; nothing serves it."""
         self.get(key)
@@ -162,18 +195,28 @@ class S3ObjectStore:
         """Read an object."""
         with aws_failures(_WHAT):
             try:
-                body: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+                return self._read(key)
             except self._client.exceptions.NoSuchKey:
                 raise ObjectNotFound(key) from None
-        return body
 
     def download(self, key: str, path: Path) -> None:
         """Read an object into a file."""
+        from s3transfer.exceptions import S3DownloadFailedError  # noqa: PLC0415 - the client brought it
+
         with aws_failures(_WHAT):
             try:
                 self._client.download_file(self._bucket, key, str(path))
             except ClientError as error:
                 raise _not_found_or_same(error, key) from error
+            except (RetriesExceededError, S3DownloadFailedError) as error:  # which are none of the SDK's own errors
+                raise DependencyUnavailable(_WHAT) from error
+
+    def download_listed(self, listed: Listed, path: Path) -> None:
+        """Read an object into a file: what a transfer would read in one part without asking for its size first."""
+        if listed.size >= _PART_BYTES:
+            self.download(listed.key, path)
+        else:
+            path.write_bytes(self.get(listed.key))
 
     def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object over what was there."""
@@ -246,6 +289,18 @@ class S3ObjectStore:
         self._delete(earlier)
         return len(earlier)
 
+    def _read(self, key: str) -> bytes:
+        """Read an object, and again where its body breaks off: the SDK's retries end with the headers."""
+        for reading in range(_READINGS):
+            try:
+                body: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+                if reading + 1 == _READINGS:
+                    raise
+            else:
+                break
+        return body
+
     def _head(self, key: str) -> dict[str, Any] | None:
         try:
             present: dict[str, Any] = self._client.head_object(Bucket=self._bucket, Key=key)
@@ -265,11 +320,15 @@ class S3ObjectStore:
 
     def list(self, prefix: str, start_after: str = "") -> list[str]:
         """List the keys with a prefix that sort after another key, in order."""
+        return [listed.key for listed in self.listing(prefix, start_after)]
+
+    def listing(self, prefix: str, start_after: str = "") -> Sequence[Listed]:
+        """List the objects with a prefix whose keys sort after another key, in order."""
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=prefix, StartAfter=start_after
         )
         with aws_failures(_WHAT):
-            return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+            return [Listed(entry["Key"], entry["Size"]) for page in pages for entry in page.get("Contents", [])]
 
     def presigned_url(self, key: str, expires_seconds: int) -> str:
         """Make a link that reads an object without credentials for a while."""

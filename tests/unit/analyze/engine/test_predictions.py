@@ -174,6 +174,25 @@ def test_without_a_reference_predictions_are_counted_only(tmp_path: Path) -> Non
     assert (use.predictions, use.latency_ms, use.counts) == (1, None, {})
 
 
+def test_predictions_after_a_summary_are_of_the_objects_that_it_read(tmp_path: Path) -> None:
+    def packed(*lines: Any) -> bytes:
+        return gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode())
+
+    objects = InMemoryObjectStore()
+    objects.put("events/dt=2026-01-10/hour=00/a.ndjson.gz", packed(prediction({"age": 1})), "application/gzip")
+    broken = packed(prediction({"age": 1}), *[prediction({"age": 2})] * 100)[:-30]
+    objects.put("events/dt=2026-01-10/hour=00/broken.ndjson.gz", broken, "application/gzip")
+    engine = DuckDBEngine(EventFiles(objects, tmp_path, verified=False), memory_limit_mb=256, threads=1)
+    looked_at, another = experiment(), experiment()
+    quality = engine.summarise(looked_at).quality
+    objects.put("events/dt=2026-01-10/hour=00/late.ndjson.gz", packed(prediction({"age": 1})), "application/gzip")
+    found = [
+        sum(use.predictions for use in engine.predictions(each, lambda *_: REFERENCE)) for each in (looked_at, another)
+    ]
+    assert quality.unreadable_objects == ("events/dt=2026-01-10/hour=00/broken.ndjson.gz",)
+    assert found == [1, 2]
+
+
 def test_no_events_are_no_predictions(tmp_path: Path) -> None:
     assert DuckDBEngine(EventFiles(InMemoryObjectStore(), tmp_path)).predictions(experiment(), lambda *_: None) == []
 

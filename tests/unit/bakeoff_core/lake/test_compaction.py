@@ -17,7 +17,7 @@ from bakeoff_core.events.model import Event
 from bakeoff_core.lake.compaction import Bounds, Compaction, Compactor
 from bakeoff_core.lake.database import database, define_tie_break, read_coverage, show_lines
 from bakeoff_core.lake.files import EventFiles
-from bakeoff_core.stores.objects import InMemoryObjectStore, ObjectChanged, ObjectNotFound
+from bakeoff_core.stores.objects import InMemoryObjectStore, Listed, ObjectChanged, ObjectNotFound
 from tests.support import NOON, SettableClock, unicode_text
 
 HOUR = "dt=2026-03-01/hour=12/"
@@ -322,8 +322,8 @@ def test_a_reader_that_looks_again_takes_the_new_parquet_object_too() -> None:
 
 def test_a_reader_gives_up_on_objects_that_are_listed_and_never_there(tmp_path: Path) -> None:
     class Broken(InMemoryObjectStore):
-        def list(self, prefix: str, start_after: str = "") -> list[str]:
-            return ["events/dt=2026-03-01/hour=12/gone.ndjson"] if prefix == "events/" else []
+        def listing(self, prefix: str, start_after: str = "") -> list[Listed]:
+            return [Listed("events/dt=2026-03-01/hour=12/gone.ndjson", 1)] if prefix == "events/" else []
 
     with pytest.raises(ObjectNotFound):
         EventFiles(Broken(), tmp_path).since(None)
