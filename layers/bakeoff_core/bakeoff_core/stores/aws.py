@@ -9,6 +9,7 @@ from threading import RLock
 from typing import Any
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, DataNotFoundError
 from botocore.loaders import ExtrasProcessor, JSONFileLoader, Loader, instance_cache
@@ -214,7 +215,7 @@ def aws_failures(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except (Boto3Error, BotoCoreError, ClientError) as error:
         raise DependencyUnavailable(what) from error
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from boto3.exceptions import RetriesExceededError
 from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError
 
 from bakeoff_core.clock import rfc3339
@@ -208,7 +207,7 @@ class S3ObjectStore:
                 self._client.download_file(self._bucket, key, str(path))
             except ClientError as error:
                 raise _not_found_or_same(error, key) from error
-            except (RetriesExceededError, S3DownloadFailedError) as error:  # which are none of the SDK's own errors
+            except S3DownloadFailedError as error:  # another object lies there by now
                 raise DependencyUnavailable(_WHAT) from error
 
     def download_listed(self, listed: Listed, path: Path) -> None:
