@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff_core.events.model import EXPOSURE_TYPES
+from bakeoff_core.events.types import EXPOSURE_TYPES
 from bakeoff_core.experiments.metrics import Metric
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.lake.database import Format, database, show_lines

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import duckdb
 
-from bakeoff_core.events.model import PREDICTION
+from bakeoff_core.events.types import PREDICTION
 from bakeoff_core.experiments.model import Experiment
 from bakeoff_core.lake.database import Format, show_lines
 from bakeoff_core.lake.files import Fetched

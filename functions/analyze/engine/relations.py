@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from bakeoff_core.events.model import EXPOSURE_TYPES, PREDICTION
+from bakeoff_core.events.types import EXPOSURE_TYPES, PREDICTION
 from bakeoff_core.experiments.metrics import Amount, Metric
 from bakeoff_core.experiments.model import Experiment
 from engine.summary import DAYS_SINCE_EXPOSURE, LATE_AFTER, MOST_VALUES, NO_VALUE, OTHER_VALUES

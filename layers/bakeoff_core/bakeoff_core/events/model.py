@@ -19,14 +19,8 @@ from pydantic import (
 )
 
 from bakeoff_core.clock import rfc3339
+from bakeoff_core.events.types import EXPOSURE_TYPES, PREDICTION
 from bakeoff_core.validation import NAME_PATTERN, FiniteJson, Name, UnitId
-
-EXPOSURE = "exposure"
-PREDICTION = "prediction"
-ASSIGNMENT = "assignment"
-"""An exposure that was decided elsewhere."""
-
-EXPOSURE_TYPES = frozenset({EXPOSURE, ASSIGNMENT})
 
 _LARGEST_VERSION = 2**31 - 1
 

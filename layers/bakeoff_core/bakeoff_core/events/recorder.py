@@ -9,7 +9,8 @@ from pydantic import JsonValue
 from bakeoff_core.assignment.assigner import Assignment
 from bakeoff_core.clock import Clock
 from bakeoff_core.events.ids import time_ordered_id
-from bakeoff_core.events.model import EXPOSURE, PREDICTION, Event
+from bakeoff_core.events.model import Event
+from bakeoff_core.events.types import EXPOSURE, PREDICTION
 from bakeoff_core.stores.streams import EventSink
 from bakeoff_core.telemetry import count, logger
 

@@ -12,7 +12,8 @@ from typing import Any, Literal, Protocol
 from botocore.exceptions import ClientError
 
 from bakeoff_core.errors import DependencyUnavailable
-from bakeoff_core.events.model import EXPOSURE_TYPES, PREDICTION, Event
+from bakeoff_core.events.model import Event
+from bakeoff_core.events.types import EXPOSURE_TYPES, PREDICTION
 from bakeoff_core.stores.arms import ArmsKey
 from bakeoff_core.stores.aws import aws_failures
 from bakeoff_core.stores.counters import UNSHARDED, Shards, by_name, shard_key

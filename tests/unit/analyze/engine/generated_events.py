@@ -5,7 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bakeoff_core.events.model import EXPOSURE_TYPES, Event
+from bakeoff_core.events.model import Event
+from bakeoff_core.events.types import EXPOSURE_TYPES
 from bakeoff_core.experiments.model import Experiment
 from tests.support import NOON, experiment
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bakeoff_core.events.model import EXPOSURE_TYPES, PREDICTION, Event
+from bakeoff_core.events.model import Event
+from bakeoff_core.events.types import EXPOSURE_TYPES, PREDICTION
 from bakeoff_core.experiments.metrics import Amount, Metric
 from bakeoff_core.experiments.model import Experiment
 from engine.summary import (
