@@ -40,7 +40,6 @@ MILLIONS = 1_000_000
 PARQUET_EVENTS = 2 * MILLIONS
 LINES_A_FILE = 250_000
 ROUNDS = 3
-SEVERAL_ROUNDS_UP_TO = 2 * MILLIONS
 RATIO_LIMIT = 1.5
 _SECONDS_BETWEEN_LOOKS_AT_THE_DISK = 0.1
 GROWTH_LIMIT = 1.2
@@ -214,7 +213,7 @@ def compared(events: int) -> tuple[Run, list[Row]]:
             (folder / "events").rename(folder / "ndjson" / "events")
             ndjson = folder / "ndjson"
             ways = [("full", ndjson), ("bare", ndjson), ("bare_with_duplicates", ndjson), ("full", parquet)]
-        full, bare, *others = measure(ways, ROUNDS if events <= SEVERAL_ROUNDS_UP_TO else 1)
+        full, bare, *others = measure(ways, ROUNDS)
     size = f"{events / MILLIONS:g} million events"
     rows = [
         _ratio(f"{size}: full results over the bare query", full, bare, RATIO_LIMIT if others else None),

@@ -3,7 +3,8 @@
 -- 64 bits. event_type is NULL for all types but those that matter. is_own tells a line that names the experiment from
 -- one that names none. field_values holds the numbers that the metrics' fields have in the line's metadata, in the order
 -- of the pointers. exposure holds what only exposures say, and no other line has any; its group_name is NULL where the
--- experiment has no such group.
+-- experiment has no such group. Where the table lies in a file, DuckDB would try every compression on each column,
+-- which costs more than it saves: hashes do not compress, and flags are small.
 CREATE OR REPLACE TABLE arrived (
     event_id UBIGINT USING COMPRESSION uncompressed,
     event_type EVENT_TYPE USING COMPRESSION uncompressed,
