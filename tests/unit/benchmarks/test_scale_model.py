@@ -101,7 +101,7 @@ def test_counters_are_spread_until_few_transactions_conflict() -> None:
 
 
 def test_duckdb_does_until_a_look_has_no_room_in_the_largest_function() -> None:
-    fits, does_not = (replace(MILLION, requests_a_day=requests) for requests in (0.83e6, 0.84e6))
+    fits, does_not = (replace(MILLION, requests_a_day=requests) for requests in (0.85e6, 0.86e6))
     assert needs(fits).look_disk_bytes < LIMITS["function_storage"].value * 1e6 < needs(does_not).look_disk_bytes
     assert (reads_too_much(needs(fits)), reads_too_much(needs(does_not))) == (False, True)
     assert settings(fits)["AnalysisEngine"] == "duckdb"
