@@ -144,10 +144,10 @@ def compact(source: Path, target: Path) -> None:
         file.write_bytes(objects.get(key))
 
 
-def measure(ways: Sequence[tuple[str, Path]], rounds: int) -> list[Run]:
+def measure(ways: Sequence[tuple[str, Path]]) -> list[Run]:
     """Run several ways in turns, and check that all of them count the same units."""
     found: list[list[dict[str, Any]]] = [[] for _ in ways]
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         for runs, (way, folder) in zip(found, ways, strict=True):
             runs.append(run_once("analysis_once", way, folder))
     if len({json.dumps(runs[0]["groups"]) for runs in found}) > 1:
@@ -213,7 +213,7 @@ def compared(events: int) -> tuple[Run, list[Row]]:
             (folder / "events").rename(folder / "ndjson" / "events")
             ndjson = folder / "ndjson"
             ways = [("full", ndjson), ("bare", ndjson), ("bare_with_duplicates", ndjson), ("full", parquet)]
-        full, bare, *others = measure(ways, ROUNDS)
+        full, bare, *others = measure(ways)
     size = f"{events / MILLIONS:g} million events"
     rows = [
         _ratio(f"{size}: full results over the bare query", full, bare, RATIO_LIMIT if others else None),

@@ -43,12 +43,10 @@ def _token_verifier(settings: Settings) -> Verifier:
 
 
 _authorizer = _build_authorizer(Settings.from_environment())
-
-
-# An event holds the caller's key, so no setting may have it logged.
 end_startup()
 
 
+# An event holds the caller's key, so no setting may have it logged.
 @logger.inject_lambda_context(log_event=False)
 def handler(event: Mapping[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer API Gateway whether a request may go through."""

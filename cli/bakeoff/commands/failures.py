@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
@@ -11,7 +12,16 @@ from bakeoff.errors import UsageError
 from bakeoff.standin.functions import InvocationError
 from bakeoff_core.errors import BakeoffError
 
-_EXPECTED = (BakeoffError, BotoCoreError, ClientError, InvocationError, OSError, UsageError, ValidationError)
+_EXPECTED = (
+    BakeoffError,
+    Boto3Error,
+    BotoCoreError,
+    ClientError,
+    InvocationError,
+    OSError,
+    UsageError,
+    ValidationError,
+)
 
 
 @contextmanager

@@ -74,7 +74,7 @@ class DuckDBEngine:
     def predictions(self, experiment: Experiment, find: FindReference, as_of: datetime | None = None) -> list[ModelUse]:
         """Reduce an experiment's prediction events, those from before a moment if one is given, to counts.
 
-        After a summary of the same experiment they are of the same objects.
+        After a summary of the same experiment they are of the same objects, unless that looked back further.
         """
         fetched = self._objects_of(experiment)
         with self._database(fetched) as connection:

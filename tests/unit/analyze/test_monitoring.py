@@ -382,7 +382,6 @@ STEPS = [
     ("alerts", "watch", 1),
     ("alerts", "record", 1),
     ("experiments", "put", 1),
-    ("alerts", "watch", 2),
     ("notices", "send", 1),
     ("alerts", "watch", 3),
     ("alerts", "record", 2),
@@ -409,6 +408,18 @@ def test_a_look_that_crashed_and_is_repeated_tells_and_stops_as_one_that_did_not
     assert crashed.experiment.status == "stopped"
     assert [each.kind for each in crashed.alerts.newest("checkout_button")] == ["SAFETY_THRESHOLD_BREACHED"]
     assert crashed.alerts.watch("checkout_button").untold == ()
+
+
+def test_what_a_crash_left_untold_is_told_while_the_experiment_is_paused() -> None:
+    world = World()
+    undo = crashing(world.notices, "send", 1, "before")
+    with pytest.raises(Crash):
+        world.look(20)
+    undo()
+    world.change(status="paused")
+    world.look(1_000)
+    assert world.told() == [("alert_opened", "LOW_SAMPLE_SIZE")]
+    assert world.alerts.watch("checkout_button").untold == ()
 
 
 @settings(max_examples=60, deadline=None)

@@ -116,7 +116,7 @@ class Compactor:
                 self._objects.replace(key, target, PARQUET_TYPE, version)
                 return replace(done, written=done.written + 1, objects=done.objects + len(tidy))
         if coverage is not None and self._clock() - coverage.written_at >= self._bounds.grace:
-            old = [f"{DELIVERED}{partition}{name}" for name in delivered if name in covered]
+            old = [listed.key for name, listed in delivered.items() if name in covered]
             self._objects.delete(old)
             done = replace(done, deleted=done.deleted + len(old))
         return done

@@ -166,11 +166,15 @@ class InMemoryObjectStore:
 
     def list(self, prefix: str, start_after: str = "") -> list[str]:
         """List the keys with a prefix that sort after another key, in order."""
-        return sorted(key for key in self._objects if key.startswith(prefix) and key > start_after)
+        return [listed.key for listed in self.listing(prefix, start_after)]
 
     def listing(self, prefix: str, start_after: str = "") -> Sequence[Listed]:
         """List the objects with a prefix whose keys sort after another key, in order."""
-        return [Listed(key, len(self.get(key))) for key in self.list(prefix, start_after)]
+        return [
+            Listed(key, len(body))
+            for key, (body, _) in sorted(self._objects.items())
+            if key.startswith(prefix) and key > start_after
+        ]
 
     def presigned_url(self, key: str, expires_seconds: int) -> str:
         """Make a link that names the object; nothing serves it."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from bakeoff_core.experiments.model import Experiment
+from bakeoff_core.lake.database import show_lines
 from bakeoff_core.lake.files import EventFiles
 from bakeoff_core.stores.objects import InMemoryObjectStore
 from engine.duckdb_engine import DuckDBEngine
@@ -58,6 +59,10 @@ def prediction(features: Any, *, hour: float = 1, version: str = "v1", group: st
     return line | ({} if group is None else {"group_name": group}) | more
 
 
+def packed(*lines: Any) -> bytes:
+    return gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode())
+
+
 def count(
     folder: Path,
     lines: list[Any],
@@ -66,8 +71,7 @@ def count(
     **changes: Any,
 ) -> list[ModelUse]:
     objects = InMemoryObjectStore()
-    body = gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode())
-    objects.put("events/dt=2026-01-10/hour=00/shard-1-2.ndjson.gz", body, "application/gzip")
+    objects.put("events/dt=2026-01-10/hour=00/shard-1-2.ndjson.gz", packed(*lines), "application/gzip")
     engine = DuckDBEngine(EventFiles(objects, folder), memory_limit_mb=256, threads=1)
     return engine.predictions(experiment(**changes), lambda _name, _version: reference, as_of)
 
@@ -175,9 +179,6 @@ def test_without_a_reference_predictions_are_counted_only(tmp_path: Path) -> Non
 
 
 def test_predictions_after_a_summary_are_of_the_objects_that_it_read(tmp_path: Path) -> None:
-    def packed(*lines: Any) -> bytes:
-        return gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode())
-
     objects = InMemoryObjectStore()
     objects.put("events/dt=2026-01-10/hour=00/a.ndjson.gz", packed(prediction({"age": 1})), "application/gzip")
     broken = packed(prediction({"age": 1}), *[prediction({"age": 2})] * 100)[:-30]
@@ -191,6 +192,28 @@ def test_predictions_after_a_summary_are_of_the_objects_that_it_read(tmp_path: P
     ]
     assert quality.unreadable_objects == ("events/dt=2026-01-10/hour=00/broken.ndjson.gz",)
     assert found == [1, 2]
+
+
+def test_predictions_are_not_looked_for_where_only_a_covariate_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = InMemoryObjectStore()
+    for day in ("05", "10"):
+        key = f"events/dt=2026-01-{day}/hour=00/a.ndjson.gz"
+        objects.put(key, packed(prediction({"age": 1})), "application/gzip")
+    shown: list[int] = []
+
+    def spying(connection: Any, form: Any, files: Any) -> None:
+        shown.append(len(files))
+        show_lines(connection, form, files)
+
+    monkeypatch.setattr("engine.predictions.show_lines", spying)
+    engine = DuckDBEngine(EventFiles(objects, tmp_path), memory_limit_mb=256, threads=1)
+    revenue = {"name": "revenue", "kind": "mean", "event_type": "revenue", "covariate": {"days": 14}}
+    looked_at = experiment(metrics=[revenue])
+    engine.summarise(looked_at)
+    engine.predictions(looked_at, lambda *_: REFERENCE)
+    assert shown == [1]
 
 
 def test_no_events_are_no_predictions(tmp_path: Path) -> None:
