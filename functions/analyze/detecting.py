@@ -1,6 +1,7 @@
 """Detecting: what the users of a comparison can show, however it ends."""
 
 from dataclasses import dataclass, replace
+from math import inf
 
 from bakeoff_core.experiments.model import Experiment
 from comparing import estimate_of
@@ -34,6 +35,8 @@ def detectable(experiment: Experiment, standing: Standing) -> Detectable:
     if isinstance(smallest, Undefined):
         return Detectable(reason=smallest.reason)
     relative = None if isinstance(baseline, Undefined) or baseline.value == 0 else smallest / abs(baseline.value)
+    if relative == inf:  # beside a baseline that is all but 0
+        relative = None
     return Detectable(effect=smallest, relative=relative, power=None if wanted is None else test.power(wanted))
 
 

@@ -15,7 +15,7 @@ from bakeoff_core.events.recorder import EventRecorder
 from bakeoff_core.stores.arms import InMemoryArmStore
 from bakeoff_core.stores.assignments import InMemoryAssignmentStore
 from bakeoff_core.stores.experiments import Audit, InMemoryExperimentIndex, InMemoryExperimentStore
-from bakeoff_core.stores.objects import InMemoryObjectStore
+from bakeoff_core.stores.objects import InMemoryObjectStore, Listed
 from bakeoff_core.stores.streams import InMemoryEventSink
 from bandits import ArmCounter, BanditRefresher
 from engine.duckdb_engine import duckdb_over
@@ -114,10 +114,10 @@ def test_events_are_opened_once_for_all_bandits_that_are_due_and_not_at_all_for_
 
 def test_a_failure_is_visible_and_leaves_the_weights(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
-    def no_bucket(prefix: str, start_after: str = "") -> list[str]:
+    def no_bucket(prefix: str, start_after: str = "") -> list[Listed]:
         raise RuntimeError("no bucket")
 
-    monkeypatch.setattr(world.events, "list", no_bucket)
+    monkeypatch.setattr(world.events, "listing", no_bucket)
     with pytest.raises(RefreshFailed, match="could not refresh checkout_button"):
         world.refresh()()
     assert world.failures == ["checkout_button"]

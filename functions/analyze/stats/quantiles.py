@@ -77,8 +77,8 @@ def standard_error(group: QuantileStatistic) -> float | Undefined:
         group: The group's quantile.
 
     Returns:
-        The standard error; undefined below two units or where the neighbours are equal, so that the density
-        is without bound.
+        The standard error; undefined below two units, and where the neighbours are equal, or so near that the square
+        of it is too small for a number, so that the density is without bound.
 
     Source:
         Bloch and Gastwirth (1968), Annals of Mathematical Statistics 39, 1083-1085.
@@ -89,7 +89,8 @@ def standard_error(group: QuantileStatistic) -> float | Undefined:
         return Undefined("the values around the quantile are all the same in a group")
     needed = ranks(group.n, group.level)
     density = (needed.upper - needed.lower) / group.n / (group.upper - group.lower)
-    return sqrt(group.level * (1 - group.level) / group.n) / density
+    error = sqrt(group.level * (1 - group.level) / group.n) / density
+    return error if error**2 > 0 else Undefined("the values around the quantile are too near each other in a group")
 
 
 def quantile_interval(group: QuantileStatistic, *, level: float = 0.95) -> tuple[float, float] | Undefined:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_ind
 
@@ -160,7 +160,7 @@ def test_any_rates(control: tuple[int, int], treatment: tuple[int, int], inferen
     check(analysed("conversion", *groups, inference=inference))
 
 
-numbers = st.one_of(st.floats(-1e12, 1e12), st.sampled_from([0.0, 1.0, 1e9, -1e-12, 1e12]))
+numbers = st.one_of(st.floats(-1e12, 1e12), st.sampled_from([0.0, 1.0, 1e9, -1e-12, 1e12, 5e-324, 1e-310, -1e-170]))
 
 
 @settings(deadline=None, max_examples=30)
@@ -171,6 +171,8 @@ def test_any_means(control: list[float], treatment: list[float]) -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(numbers, max_size=30), st.lists(numbers, max_size=30))
+@example([0.0, 1e-323, 2e-323], [0.0, 1e-323, 2e-323])
+@example([-1e12, 5e-324, 1e12], [0.0, 1.0, 2.0])
 def test_any_quantiles(control: list[float], treatment: list[float]) -> None:
     check(analysed("quantile", QuantileStatistic.of(control, 0.5), QuantileStatistic.of(treatment, 0.5)))
 
